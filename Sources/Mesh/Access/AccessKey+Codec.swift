@@ -1,0 +1,99 @@
+internal import Store
+
+/// An access key as bytes in a register.
+///
+/// A version byte, then fields: tag (1 byte), length (2 bytes, big-endian), value.
+///
+/// | tag | value                                    | times        |
+/// |-----|------------------------------------------|--------------|
+/// | 1   | id, UTF-8                                | once         |
+/// | 2   | secret, UTF-8                            | once         |
+/// | 3   | created, milliseconds, 8 bytes           | once         |
+/// | 4   | flags: 1 disabled, 2 admin, 4 may create | once         |
+/// | 5   | bucket id (8 bytes), grant (1 byte)      | 0 to 8,192   |
+///
+/// Tags from 128 on may be skipped by those who do not know them. A lower one that is unknown may be a restriction, so
+/// the key is refused rather than believed to be stronger than it is.
+extension AccessKey {
+    private static let version: UInt8 = 1
+
+    private enum Tag {
+        static let id: UInt8 = 1
+        static let secret: UInt8 = 2
+        static let created: UInt8 = 3
+        static let flags: UInt8 = 4
+        static let grant: UInt8 = 5
+        static let optionalFirst: UInt8 = 128
+    }
+
+    package var encoded: [UInt8] {
+        var out: [UInt8] = [Self.version]
+        func field(_ tag: UInt8, _ value: some Collection<UInt8>) {
+            out.append(tag)
+            out.append(UInt8(truncatingIfNeeded: value.count >> 8))
+            out.append(UInt8(truncatingIfNeeded: value.count))
+            out.append(contentsOf: value)
+        }
+        field(Tag.id, id.utf8)
+        field(Tag.secret, secret.revealedBytes)
+        field(Tag.created, Self.bigEndian(createdMillis))
+        field(Tag.flags, [(isDisabled ? 1 : 0) | (isAdmin ? 2 : 0) | (mayCreateBuckets ? 4 : 0)])
+        for (bucket, grant) in grants.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            field(Tag.grant, Self.bigEndian(bucket.rawValue) + [grant.rawValue])
+        }
+        return out
+    }
+
+    /// Nil when the bytes are not one whole, valid access key.
+    package init?(encoded bytes: [UInt8]) {
+        guard bytes.first == Self.version else { return nil }
+        var rest = bytes.dropFirst()
+        var id: String?
+        var secret: Secret?
+        var created: UInt64?
+        var flags: UInt8?
+        var grants: [BucketID: Grant] = [:]
+        while !rest.isEmpty {
+            guard rest.count >= 3 else { return nil }
+            let head = Array(rest.prefix(3))
+            let count = Int(head[1]) << 8 | Int(head[2])
+            rest = rest.dropFirst(3)
+            guard rest.count >= count else { return nil }
+            let value = Array(rest.prefix(count))
+            rest = rest.dropFirst(count)
+            switch head[0] {
+            case Tag.id where id == nil:
+                id = String(decoding: value, as: UTF8.self)
+            case Tag.secret where secret == nil:
+                secret = Secret(bytes: value)
+            case Tag.created where created == nil && count == 8:
+                created = Self.word(value[...])
+            case Tag.flags where flags == nil && count == 1 && value[0] < 8:
+                flags = value[0]
+            case Tag.grant where count == 9 && value[8] <= Grant.owner.rawValue && grants.count < Self.grantsMax:
+                let bucket = BucketID(rawValue: Self.word(value[0..<8]))
+                guard grants.updateValue(Grant(rawValue: value[8]), forKey: bucket) == nil else { return nil }
+            case Tag.optionalFirst...:
+                break
+            default:
+                return nil
+            }
+        }
+        guard let id, let secret, let created, let flags, Self.fault(ofID: id) == nil,
+            Self.fault(ofSecret: secret) == nil
+        else { return nil }
+        self.init(id: id, secret: secret, createdMillis: created)
+        self.isDisabled = flags & 1 != 0
+        self.isAdmin = flags & 2 != 0
+        self.mayCreateBuckets = flags & 4 != 0
+        self.grants = grants
+    }
+
+    private static func bigEndian(_ word: UInt64) -> [UInt8] {
+        stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: word >> UInt64($0)) }
+    }
+
+    private static func word(_ bytes: ArraySlice<UInt8>) -> UInt64 {
+        bytes.reduce(0) { $0 << 8 | UInt64($1) }
+    }
+}

@@ -1,0 +1,78 @@
+import Mesh
+import Store
+import Testing
+
+@Suite struct AccessKeyTests {
+    private static var sample: AccessKey {
+        var key = AccessKey(id: "MKSAMPLE", secret: Secret("s3cret-s3cret"), createdMillis: 1_700_000_000_123)
+        key.mayCreateBuckets = true
+        key.grants = [BucketID(rawValue: 7): .read, BucketID(rawValue: .max): .owner]
+        return key
+    }
+
+    @Test("a key reads back as it was written")
+    func roundTrip() throws {
+        let key = try #require(AccessKey(encoded: Self.sample.encoded))
+        #expect(key.id == "MKSAMPLE")
+        #expect(key.secret.revealed == "s3cret-s3cret")
+        #expect(key.createdMillis == 1_700_000_000_123)
+        #expect(key.mayCreateBuckets && !key.isAdmin && !key.isDisabled)
+        #expect(key.grants == Self.sample.grants)
+        #expect(key.encoded == Self.sample.encoded)
+    }
+
+    @Test("a key cut short anywhere is not a weaker key but none, unless the cut removes whole grants")
+    func truncation() {
+        let bytes = Self.sample.encoded
+        let grantBytes = 3 + 9
+        for count in 0..<bytes.count {
+            let key = AccessKey(encoded: Array(bytes.prefix(count)))
+            let isWholeGrantsCut = bytes.count - count == grantBytes || bytes.count - count == 2 * grantBytes
+            #expect((key != nil) == isWholeGrantsCut, "cut to \(count) of \(bytes.count)")
+        }
+    }
+
+    @Test("garbage is refused and never traps")
+    func garbage() {
+        let seed = UInt64.random(in: .min ... .max)
+        var state = seed
+        func next() -> UInt8 {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return UInt8(truncatingIfNeeded: state >> 56)
+        }
+        for _ in 0..<20_000 {
+            var bytes = Self.sample.encoded
+            for _ in 0...(next() % 4) { bytes[Int(next()) % bytes.count] = next() }
+            if let key = AccessKey(encoded: bytes) {
+                #expect(AccessKey(encoded: key.encoded) != nil, "seed \(seed)")
+            }
+        }
+    }
+
+    @Test("an unknown restriction disables the key, an unknown ornament does not")
+    func unknownFields() {
+        #expect(AccessKey(encoded: Self.sample.encoded + [6, 0, 1, 0]) == nil)
+        #expect(AccessKey(encoded: Self.sample.encoded + [200, 0, 1, 0]) != nil)
+    }
+
+    @Test("grants hold for their bucket only, and a disabled admin may do nothing")
+    func permissions() {
+        var key = Self.sample
+        #expect(key.allows(.read, on: BucketID(rawValue: 7)))
+        #expect(!key.allows(.write, on: BucketID(rawValue: 7)))
+        #expect(!key.allows(.read, on: BucketID(rawValue: 8)))
+        #expect(key.allows(.owner, on: BucketID(rawValue: .max)))
+        #expect(key.allows(.write, on: BucketID(rawValue: .max)))
+        key.isAdmin = true
+        #expect(key.allows(.owner, on: BucketID(rawValue: 8)))
+        key.isDisabled = true
+        #expect(!key.allows(.read, on: BucketID(rawValue: 7)) && !key.allowsCreatingBuckets)
+    }
+
+    @Test("a secret prints as dots, however it is printed")
+    func secretsStaySecret() {
+        var dumped = ""
+        dump(Self.sample, to: &dumped)
+        #expect(!"\(Self.sample) \(String(reflecting: Self.sample)) \(dumped)".contains("s3cret"))
+    }
+}
