@@ -1,0 +1,53 @@
+/// What this node holds true of a member.
+package enum Status: UInt8, Sendable, CaseIterable {
+    case alive
+    /// Accused at its newest version; dead when it does not refute in time.
+    case suspect
+    case dead
+    /// Gone on purpose, by its own signed word.
+    case left
+
+    /// Whether the member still takes part: it is probed, gossiped to and counted.
+    package var isPresent: Bool { self == .alive || self == .suspect }
+}
+
+/// One line of the member list, as a value for readers: what is agreed (`status`) beside what only this node measures.
+package struct Member: Sendable {
+    package let record: Record
+    package let status: Status
+    /// Whether work should be sent there: present, and neither unstable nor on probation after a death.
+    package let isUsable: Bool
+    /// When the status last changed, on this node's clock; for a member that was always alive, when it was met.
+    package let since: Micros
+    /// Evidence of this node's own unanswered questions, in decades.
+    package let phi: Double
+    /// The sum of all evidence that this node knows of.
+    package let accusedPhi: Double
+    package let accusers: [NodeID]
+    /// The decayed count of refutations.
+    package let flaps: Double
+    /// The smoothed round trip, zero before the first answer.
+    package let roundTripMicros: Micros
+    /// The smoothed share of unanswered questions.
+    package let loss: Double
+    /// The member's own word about its health, 0 is well.
+    package let health: Int
+}
+
+/// What changed in this node's view. The raw changes are for the log and for routing; work is placed by `usable`.
+package enum MemberEvent: Sendable, Equatable {
+    /// A status or a version is new. `from` is nothing when the member was not known.
+    case changed(NodeID, from: Status?, to: Status, version: Version)
+    /// The damped view: whether work should be sent there.
+    case usable(NodeID, Bool)
+    /// This node answered an accusation with a new version of itself.
+    case refuted(Version)
+    /// A member described itself anew; the bytes match the hash that it signed.
+    case described(NodeID, metaVersion: UInt32, [UInt8])
+    /// A tombstone ran out and nothing of the member is left.
+    case forgotten(NodeID)
+    /// The last word of a graceful leave has gone out; the driver may stop.
+    case departed
+    /// Most questions of this node go unanswered, so it condemns nobody; false when answers come again.
+    case isolated(Bool)
+}

@@ -1,0 +1,188 @@
+extension Membership {
+    // MARK: Sending
+
+    /// Composes a datagram and fills what is left of its budget with rumors.
+    ///
+    /// - Parameter first: a member whose news must be in this datagram, because the receiver is whom it is about, or
+    ///   because it holds something wrong.
+    mutating func send(
+        _ message: Message,
+        to slot: Int,
+        first: Int?,
+        into outbox: inout [Directive]
+    ) {
+        var writer = ByteWriter(capacity: rumors.isEmpty ? 64 : settings.bodyBytes)
+        Codec.encode(message, into: &writer)
+        switch message {
+        case .ping, .ack, .gossip: appendRumors(first: first, into: &writer)
+        case .ask, .relayPing, .relayAck, .vouch, .nack: break
+        }
+        precondition(writer.count <= settings.bodyBytes, "a datagram is within its budget")
+        let peer = roster.record(slot)
+        outbox.append(.send(writer.bytes, to: peer.id, at: peer.endpoint))
+    }
+
+    private mutating func appendRumors(first: Int?, into writer: inout ByteWriter) {
+        if let first { _ = write(first, into: &writer) }
+        guard !rumors.isEmpty else { return }
+        // The queue is taken out for the call, so that the texts can be written from this machine's state.
+        var queue = rumors
+        rumors = Rumors()
+        queue.tell(transmits: settings.transmits(members: memberCount), examinedMax: 12) { slot in
+            slot == first ? true : write(slot, into: &writer)
+        }
+        rumors = queue
+    }
+
+    /// Writes the newest news of a member when it fits; of a dead member whose record may be unknown, both parts.
+    private func write(_ slot: Int, into writer: inout ByteWriter) -> Bool {
+        let record = roster.record(slot)
+        let rumor: Rumor
+        if !roster.status(slot).isPresent || roster.status(slot) == .suspect, let suspicion = cases[slot] {
+            rumor = .suspicion(
+                target: record.id.handle,
+                version: record.version,
+                bundle(suspicion)
+            )
+        } else {
+            rumor = .record(record)
+        }
+        let size: Int
+        switch rumor {
+        case .record(let record): size = 1 + record.encodedBytes
+        case .suspicion(_, _, let accusations): size = 22 + accusations.count * Accusation.encodedBytes
+        }
+        guard writer.count + size <= settings.bodyBytes else { return false }
+        Codec.encode(rumor, into: &writer)
+        return true
+    }
+
+    /// The heaviest accusations that together make a full case: more would be bytes without effect.
+    private func bundle(_ suspicion: Suspicion) -> [Accusation] {
+        let sorted = suspicion.accusations.sorted {
+            $0.sixteenths != $1.sixteenths ? $0.sixteenths > $1.sixteenths : $0.accuser < $1.accuser
+        }
+        var chosen: [Accusation] = []
+        var phi = 0.0
+        for accusation in sorted {
+            if chosen.count >= 3, phi >= settings.deadPhi, roster.zoneCount < 2 { break }
+            chosen.append(accusation)
+            phi += accusation.phi
+        }
+        return chosen
+    }
+
+    // MARK: The gossip tick
+
+    /// Starts the tick when there is something to tell; it stops by itself.
+    mutating func startGossip() {
+        guard !isGossiping, hasTalk else { return }
+        isGossiping = true
+        deadlines.add(.gossip, at: now + random.spread(settings.gossipMicros))
+    }
+
+    private var hasTalk: Bool {
+        !rumors.isEmpty || !contacts.isEmpty || (now < reunionUntil && gone.count > 0)
+    }
+
+    mutating func gossip(into outbox: inout [Directive]) {
+        isGossiping = hasTalk
+        guard isGossiping else { return }
+        deadlines.add(.gossip, at: now + settings.gossipMicros)
+        if !rumors.isEmpty {
+            var told: [Int] = []
+            for _ in 0..<settings.fanout {
+                guard let slot = pickPresent(), !told.contains(slot) else { continue }
+                told.append(slot)
+                send(.gossip(sight), to: slot, first: nil, into: &outbox)
+                if rumors.isEmpty { break }
+            }
+        }
+        reunite(into: &outbox)
+        if departing, rumors.isEmpty, !hasDeparted {
+            hasDeparted = true
+            outbox.append(.event(.departed))
+        }
+    }
+
+    /// A random present member other than this node.
+    mutating func pickPresent() -> Int? {
+        guard memberCount > 1 else { return nil }
+        for _ in 0..<64 {
+            let slot = random.below(roster.slotCount)
+            if slot != own, roster.isPresent(slot) { return slot }
+        }
+        return nil
+    }
+
+    // MARK: Receiving
+
+    mutating func hear(
+        _ message: Message,
+        rumors reader: ByteReader,
+        from slot: Int,
+        into outbox: inout [Directive]
+    ) {
+        switch message {
+        case .ping(let nonce, let sight, let belief):
+            hearRumors(reader, into: &outbox)
+            let mustTellSelf = hearBelief(belief, into: &outbox)
+            // Whoever is held dead or suspect hears so in the answer, and can refute at once.
+            let isDoubted = roster.status(slot) != .alive && cases[slot] != nil
+            send(
+                .ack(nonce: nonce, self.sight),
+                to: slot,
+                first: mustTellSelf ? own : isDoubted ? slot : nil,
+                into: &outbox
+            )
+            if mustTellSelf, isDoubted { sendObituary(of: slot, into: &outbox) }
+            hearSight(sight, from: slot, into: &outbox)
+        case .ack(let nonce, let sight):
+            hearRumors(reader, into: &outbox)
+            hearAck(nonce: nonce, from: slot, byStream: false)
+            hearSight(sight, from: slot, into: &outbox)
+        case .ask(let nonce, let target):
+            takeDuty(nonce: nonce, target: target, from: slot, into: &outbox)
+        case .relayPing(let nonce, let asker, let askerNonce):
+            answerRelay(nonce: nonce, asker: asker, askerNonce: askerNonce, from: slot, into: &outbox)
+        case .relayAck(let nonce, let token):
+            hearRelayAck(nonce: nonce, token: token, from: slot, into: &outbox)
+        case .vouch(let nonce, let token):
+            hearVouch(nonce: nonce, token: token, from: slot)
+        case .nack(let nonce, let version, let accusation):
+            hearNack(nonce: nonce, version: version, accusation, from: slot)
+        case .gossip(let sight):
+            hearRumors(reader, into: &outbox)
+            hearSight(sight, from: slot, into: &outbox)
+        }
+    }
+
+    private mutating func hearRumors(_ start: ByteReader, into outbox: inout [Directive]) {
+        var reader = start
+        while reader.remaining > 0 {
+            // Most rumors are old news; they are passed over without reading the rest of them.
+            let peek = Codec.peekRumor(reader)
+            if let slot = roster.slot(of: peek.handle), isOldNews(slot, peek.isRecord, peek.version) {
+                Codec.skipRumor(&reader)
+                continue
+            }
+            switch Codec.decodeRumor(&reader) {
+            case .record(let record): learn(record, into: &outbox)
+            case .suspicion(let target, let version, let accusations):
+                hearSuspicion(of: target, version: version, accusations, into: &outbox)
+            case nil: return
+            }
+        }
+    }
+
+    private func isOldNews(_ slot: Int, _ isRecord: Bool, _ version: Version) -> Bool {
+        let held = roster.record(slot).version
+        if isRecord { return version <= held }
+        return version != held || !roster.status(slot).isPresent
+    }
+
+    /// Tells a member directly what is held against it.
+    mutating func sendObituary(of slot: Int, into outbox: inout [Directive]) {
+        send(.gossip(sight), to: slot, first: slot, into: &outbox)
+    }
+}

@@ -1,0 +1,61 @@
+extension Membership {
+    package var ownRecord: Record { roster.record(own) }
+
+    /// Everybody in slot order, this node included.
+    package func members() -> [Member] {
+        (0..<roster.slotCount).filter { roster.isTaken($0) }.map { member($0) }
+    }
+
+    package func member(_ id: NodeID) -> Member? {
+        guard let slot = roster.slot(of: id.handle), roster.record(slot).id == id else { return nil }
+        return member(slot)
+    }
+
+    package func status(of id: NodeID) -> Status? {
+        guard let slot = roster.slot(of: id.handle), roster.record(slot).id == id else { return nil }
+        return roster.status(slot)
+    }
+
+    package func isUsable(_ id: NodeID) -> Bool {
+        guard let slot = roster.slot(of: id.handle) else { return false }
+        return roster.status(slot).isPresent && !isUnusable[slot]
+    }
+
+    /// Eight bytes that are equal on two nodes exactly when their views are, but for a chance of 2^-64.
+    package var viewDigest: UInt64 { roster.digest }
+
+    /// Members that take part, this node included.
+    package var presentCount: Int { roster.presentCount }
+
+    /// The share of this node's questions that it believes to be lost.
+    package var lossBelief: Double { lossEstimate }
+
+    /// Rumors that still wait to be told.
+    package var rumorCount: Int { rumors.count }
+
+    /// The evidence for a suspicion or a death.
+    package func evidence(against id: NodeID) -> Suspicion? {
+        roster.slot(of: id.handle).flatMap { cases[$0] }
+    }
+
+    private func member(_ slot: Int) -> Member {
+        let record = roster.record(slot)
+        let suspicion = cases[slot]
+        let path = paths[slot]
+        return Member(
+            record: record,
+            status: roster.status(slot),
+            isUsable: roster.status(slot).isPresent && !isUnusable[slot],
+            since: changedAt[slot],
+            phi: slot == own ? 0 : phi(slot),
+            accusedPhi: suspicion.map { evidence($0) } ?? 0,
+            accusers: (suspicion?.accusations ?? []).compactMap { accusation in
+                roster.slot(of: accusation.accuser).map { roster.record($0).id }
+            },
+            flaps: damping.flaps(slot),
+            roundTripMicros: Micros(path.roundTrip),
+            loss: Double(path.loss),
+            health: slot == own ? health.score : Int(path.health)
+        )
+    }
+}

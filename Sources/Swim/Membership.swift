@@ -1,0 +1,267 @@
+/// Who is alive, decided from datagrams, frames and time: SWIM (Das, Gupta and Motivala, 2002) with Lifeguard's local
+/// health, where φ over unanswered questions weighs every accusation.
+///
+/// Each period a node asks one member from a shuffled list. When no answer comes in the time that answers usually take,
+/// it asks k others, in different zones, to try, and tries the stream itself. What stays unanswered is weighed: each
+/// silence is worth as many decades as it is unlikely for a living member, so a lossy network needs more of them.
+/// Enough weight makes a suspect, and the accusation travels signed. The suspect refutes by signing a newer version of
+/// itself; when it does not in time, everybody concludes its death for himself from the same evidence.
+///
+/// Every ping and ack carries eight bytes of view digest. Views that still differ when gossip has come to rest are
+/// synced bucket by bucket over a stream. The dead are asked again for three days, so any partition heals by itself.
+///
+/// The machine has no socket, clock, lock, task or global chance: a driver hands in what arrived and when, obeys the
+/// directives, and calls `advance` at `nextDeadline`. Nothing here iterates over a hashed collection, so one seed and
+/// one input give one output.
+package struct Membership: Sendable {
+    package let settings: Settings
+    let signer: any RecordSigner
+    var random: Random
+    package internal(set) var roster: Roster
+    /// This node's own slot.
+    let own: Int
+    var rumors = Rumors()
+    var probes = ProbeList()
+    var deadlines = Deadlines()
+    package internal(set) var counters = Counters()
+
+    // Questions and evidence.
+    var inquiries: [Inquiry] = []
+    var duties: [Duty] = []
+    var silences = Silences()
+    var loss = Loss()
+    package internal(set) var health = LocalHealth()
+    var trips: [(zone: UInt64, trips: RoundTrips)] = []
+    var paths = Pages<Path>(absent: Path())
+    /// Members to ask again in the next period, first in, first out.
+    var urgent: [Int] = []
+    /// Looked up by slot and never walked.
+    var cases: [Int: Suspicion] = [:]
+    /// No verdict falls before this time, after a pause of this node.
+    var verdictsFrom: Micros = .min
+    var isIsolated = false
+
+    // Memory.
+    var gone = Gone()
+    var damping = Damping()
+    /// Members whose usable bit is off though they are present.
+    var isUnusable = Pages<Bool>(absent: false)
+    var changedAt = Pages<Micros>(absent: 0)
+    /// Those whom a sync called dead while this node holds them alive: asked first, doubted later.
+    var contacts: [Contact] = []
+    var contactedAt = Pages<Micros>(absent: .min)
+    var recontactAt: Micros
+    var reunionUntil: Micros = .min
+
+    // Anti-entropy and talk.
+    var seeds: [Endpoint] = []
+    var isGossiping = false
+    var lastChange: Micros
+    var lastAgreement: Micros
+    var syncFrom: Micros
+    var syncAnswers = 0
+    var syncAnswersFrom: Micros
+    var descriptions = Pages<[UInt8]>(absent: [])
+    var describedVersions = Pages<UInt32>(absent: 0)
+    var wanted: [(slot: Int, tries: Int)] = []
+    var departing = false
+    var hasDeparted = false
+    var now: Micros
+
+    /// What the paths to one member taught.
+    struct Path: Sendable {
+        var roundTrip: Float = 0
+        var loss: Float = 0
+        var samples: UInt16 = 0
+        var health: UInt8 = 0
+    }
+
+    struct Contact: Sendable {
+        let slot: Int
+        let version: Version
+    }
+
+    /// - Parameters:
+    ///   - own: this node as it wants to be known; the machine signs it.
+    ///   - known: members remembered from an earlier life, or an empty roster.
+    ///   - seed: the only source of chance.
+    package init(
+        settings: Settings,
+        own record: Record,
+        known: Roster? = nil,
+        signer: any RecordSigner,
+        seed: UInt64,
+        now: Micros
+    ) {
+        self.settings = settings
+        self.signer = signer
+        random = Random(seed: seed)
+        roster = known ?? Roster(digestKey: settings.digestKey)
+        var record = record
+        record.signature = signer.sign(record.signedBytes)
+        if let slot = roster.slot(of: record.id.handle) {
+            own = slot
+            if roster.record(slot) != record { roster.set(slot, record: record, status: .alive) }
+        } else {
+            own = roster.add(record, status: .alive)
+        }
+        self.now = now
+        lastChange = now
+        lastAgreement = now
+        syncFrom = now
+        syncAnswersFrom = now
+        recontactAt = now
+        for slot in 0..<roster.slotCount where slot != own && roster.isTaken(slot) {
+            if roster.status(slot).isPresent {
+                probes.add(slot, random: &random)
+            } else {
+                gone.add(slot, since: now)
+            }
+        }
+        recontactAt = now + random.spread(settings.recontactMicros)
+        deadlines.add(.period, at: now + random.spread(settings.periodMicros))
+    }
+
+    // MARK: The three doors
+
+    /// When `advance` wants to be called next.
+    package var nextDeadline: Micros { deadlines.next }
+
+    /// Takes one opened datagram from a proved sender. A bad one is counted and changes nothing.
+    package mutating func receive(
+        _ body: [UInt8],
+        from sender: NodeID,
+        at now: Micros,
+        into outbox: inout [Directive]
+    ) {
+        observe(now)
+        guard let slot = roster.slot(of: sender.handle), roster.record(slot).id == sender, slot != own else {
+            counters.unknownSender += 1
+            return
+        }
+        guard let (message, rumors) = Codec.decode(body) else {
+            counters.malformed += 1
+            return
+        }
+        hear(message, rumors: rumors, from: slot, into: &outbox)
+        startGossip()
+    }
+
+    /// Takes one frame of a control stream whose handshake proved the sender.
+    package mutating func receiveFrame(
+        _ bytes: [UInt8],
+        from sender: NodeID,
+        at now: Micros,
+        into outbox: inout [Directive]
+    ) {
+        observe(now)
+        guard let frame = Frame.decode(bytes) else {
+            counters.malformed += 1
+            return
+        }
+        hear(frame, from: sender, into: &outbox)
+        startGossip()
+    }
+
+    /// Lets everything happen that is due.
+    package mutating func advance(to now: Micros, into outbox: inout [Directive]) {
+        observe(now)
+        while let entry = deadlines.take(at: now) {
+            switch entry.purpose {
+            case .period: beginPeriod(into: &outbox)
+            case .gossip: gossip(into: &outbox)
+            case .answer: missAnswer(entry, into: &outbox)
+            case .verdict: judgeRound(entry, into: &outbox)
+            case .duty: giveUpDuty(entry, into: &outbox)
+            case .suspicion: judge(entry, into: &outbox)
+            }
+        }
+        startGossip()
+    }
+
+    package mutating func command(_ command: Command, at now: Micros, into outbox: inout [Directive]) {
+        observe(now)
+        switch command {
+        case .join(let endpoints):
+            seeds = Array(endpoints.prefix(16))
+            greetSeeds(into: &outbox)
+        case .leave:
+            guard !departing else { return }
+            departing = true
+            renewSelf(into: &outbox) { $0.flags = .leaving }
+        case .move(let endpoint):
+            renewSelf(into: &outbox) { $0.endpoint = endpoint }
+        case .describe(let bytes):
+            guard bytes.count <= settings.metaBytes else {
+                counters.overLimit += 1
+                return
+            }
+            descriptions[own] = bytes
+            let digest = signer.digest(of: bytes)
+            renewSelf(into: &outbox) {
+                $0.metaVersion += 1
+                $0.metaHash = digest
+            }
+            describedVersions[own] = roster.record(own).metaVersion
+        }
+        startGossip()
+    }
+
+    // MARK: Time
+
+    /// Takes the time, and finds out whether this node slept through one of its own deadlines. Then the silence of the
+    /// others was its own: questions get the time back, and no verdict falls for a period.
+    private mutating func observe(_ time: Micros) {
+        // What was noticed once is not noticed again by the next of the datagrams that piled up.
+        let lag = time - max(now, deadlines.next)
+        now = max(now, time)
+        guard lag > settings.pauseMicros else { return }
+        counters.pauses += 1
+        silences.shift(by: lag)
+        health.doubt(settings: settings)
+        verdictsFrom = now + settings.periodMicros
+        for index in inquiries.indices where inquiries[index].phase != .closed {
+            inquiries[index].deadline = now + settings.timeoutMicrosMax
+            inquiries[index].verdictAt = now + 2 * settings.timeoutMicrosMax
+            deadlines.add(
+                inquiries[index].phase == .asked ? .answer : .verdict,
+                subject: inquiries[index].nonce,
+                at: inquiries[index].phase == .asked ? inquiries[index].deadline : inquiries[index].verdictAt
+            )
+        }
+    }
+
+    // MARK: Numbers that the rules share
+
+    var memberCount: Int { roster.presentCount }
+
+    var lossEstimate: Double { loss.estimate(settings) }
+
+    var minimumMicros: Micros {
+        settings.minimumMicros(members: memberCount, loss: settings.phiGate ? lossEstimate : 0)
+    }
+
+    /// Nothing left to tell, and long enough ago that the others have heard it.
+    var isQuiet: Bool {
+        rumors.isEmpty && now - lastChange > 2 * settings.spreadMicros(members: memberCount)
+    }
+
+    /// More to tell than gossip carries within a spreading time.
+    var isFlooded: Bool { rumors.count > 48 }
+
+    var sight: Sight {
+        var flags: Sight.Flags = []
+        if isQuiet { flags.insert(.quiet) }
+        if isFlooded { flags.insert(.flooded) }
+        return Sight(
+            digest: roster.digest,
+            flags: flags,
+            health: UInt8(truncatingIfNeeded: health.score)
+        )
+    }
+}
+
+extension Random {
+    /// A random part of a span, so that nodes started together do not act together.
+    mutating func spread(_ micros: Micros) -> Micros { Micros(unit() * Double(micros)) }
+}

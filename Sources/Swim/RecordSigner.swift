@@ -1,0 +1,32 @@
+/// The node's pen, and its eye for the hands of others. Mesh implements it with libsodium.
+///
+/// Ed25519 and BLAKE2b live outside because the machine imports nothing; the simulator lends a fake of the same sizes.
+/// Every call is a pure function of its arguments and of the node's key.
+package protocol RecordSigner: Sendable {
+    /// The name that belongs to a public key (BLAKE2b-128).
+    func name(of key: PublicKey) -> NodeID
+
+    /// Signs as this node.
+    func sign(_ bytes: [UInt8]) -> Signature
+
+    func isValid(_ signature: Signature, of bytes: [UInt8], by key: PublicKey) -> Bool
+
+    /// What only this node and `peer` can compute about a nonce: the proof of life that a relay can withhold but not
+    /// invent.
+    func token(nonce: UInt64, peer: NodeID) -> UInt64
+
+    /// 64 bits of BLAKE2b over a member's description.
+    func digest(of bytes: [UInt8]) -> UInt64
+}
+
+/// Seals datagrams for one peer and opens those that come from it. Mesh implements it; the machine never sees a sealed
+/// byte, only the sizes.
+package protocol Sealer {
+    /// Bytes that sealing adds to every datagram.
+    static var overheadBytes: Int { get }
+
+    mutating func seal(_ body: [UInt8], to peer: NodeID) -> [UInt8]?
+
+    /// The proved sender and the body, or nothing for a datagram that proves nothing.
+    mutating func open(_ datagram: [UInt8]) -> (sender: NodeID, body: [UInt8])?
+}

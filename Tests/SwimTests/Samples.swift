@@ -1,0 +1,83 @@
+import Swim
+
+/// A signer without cryptography and of the same sizes: a name is the first half of the key, a signature is a keyed
+/// sum of the bytes.
+struct SampleSigner: RecordSigner {
+    let key: PublicKey
+
+    func name(of key: PublicKey) -> NodeID { NodeID(high: key.words.0, low: key.words.1) }
+
+    func sign(_ bytes: [UInt8]) -> Signature { Self.signature(bytes, key) }
+
+    func isValid(_ signature: Signature, of bytes: [UInt8], by key: PublicKey) -> Bool {
+        signature == Self.signature(bytes, key)
+    }
+
+    func token(nonce: UInt64, peer: NodeID) -> UInt64 { nonce ^ key.words.0 ^ peer.high }
+
+    func digest(of bytes: [UInt8]) -> UInt64 { Self.sum(bytes, 7) }
+
+    private static func sum(_ bytes: [UInt8], _ start: UInt64) -> UInt64 {
+        bytes.reduce(start) { Random.mix($0 ^ UInt64($1)) }
+    }
+
+    private static func signature(_ bytes: [UInt8], _ key: PublicKey) -> Signature {
+        let word = sum(bytes, key.words.0)
+        return Signature(low: (word, 1, 2, 3), high: (4, 5, 6, key.words.1))
+    }
+}
+
+func sampleKey(_ index: Int) -> PublicKey {
+    let word = Random.mix(UInt64(index) &+ 1)
+    return PublicKey(word, Random.mix(word), 3, 4)
+}
+
+func sampleRecord(_ index: Int, zone: UInt64 = 0, generation: UInt64 = 1, incarnation: UInt32 = 0) -> Record {
+    let key = sampleKey(index)
+    let signer = SampleSigner(key: key)
+    var record = Record(
+        id: signer.name(of: key),
+        key: key,
+        version: Version(generation: generation, incarnation: incarnation),
+        endpoint: Endpoint(ipv4: UInt32(0x0a00_0000 + index), port: 7946),
+        zone: zone
+    )
+    record.signature = signer.sign(record.signedBytes)
+    return record
+}
+
+func sampleAccusation(_ accuser: Int, of target: Int, version: Version, phi: Double) -> Accusation {
+    let signer = SampleSigner(key: sampleKey(accuser))
+    let weight = Accusation.sixteenths(of: phi)
+    let handle = signer.name(of: signer.key).handle
+    let bytes = Accusation.signedBytes(
+        accuser: handle,
+        target: sampleRecord(target).id.handle,
+        version: version,
+        sixteenths: weight
+    )
+    return Accusation(accuser: handle, sixteenths: weight, signature: signer.sign(bytes))
+}
+
+/// A machine that knows members 1 to `count - 1` and is member 0.
+func sampleMachine(_ count: Int, settings: Settings = Settings(), seed: UInt64 = 1) -> Membership {
+    var roster = Roster(digestKey: settings.digestKey)
+    for index in 0..<count { _ = roster.add(sampleRecord(index), status: .alive) }
+    return Membership(
+        settings: settings,
+        own: sampleRecord(0),
+        known: roster,
+        signer: SampleSigner(key: sampleKey(0)),
+        seed: seed,
+        now: 0
+    )
+}
+
+func encoded(_ message: Message, _ rumors: [Rumor] = []) -> [UInt8] {
+    var writer = ByteWriter(capacity: 256)
+    Codec.encode(message, into: &writer)
+    for rumor in rumors { Codec.encode(rumor, into: &writer) }
+    return writer.bytes
+}
+
+let quietSight = Sight(digest: 42, flags: .quiet, health: 3)
