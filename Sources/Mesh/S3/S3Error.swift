@@ -17,6 +17,8 @@ package struct S3Error: Error, Hashable, Sendable {
     package var message: String
     /// In the order in which they are written, behind `Message`.
     package var details: [Detail]
+    /// Headers that the answer carries beside the document, such as `x-amz-delete-marker`.
+    package var headers: [Detail] = []
 
     package init(_ code: S3ErrorCode, _ message: String? = nil, _ details: [Detail] = []) {
         self.code = code
