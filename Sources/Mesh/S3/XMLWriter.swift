@@ -44,6 +44,11 @@ package struct XMLWriter: ~Copyable {
         close(name)
     }
 
+    package mutating func text(_ text: some StringProtocol) {
+        var text = String(text)
+        text.withUTF8 { self.text($0) }
+    }
+
     package mutating func element(_ name: String, bytes: [UInt8], urlEncoded: Bool = false) {
         open(name)
         bytes.withUnsafeBufferPointer { urlEncoded ? self.urlEncoded($0) : text($0) }

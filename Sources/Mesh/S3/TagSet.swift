@@ -1,0 +1,151 @@
+/// The tags of an object: at most 10, with S3's rules, and their form on disk.
+package struct TagSet: Hashable, Sendable {
+    package struct Tag: Hashable, Sendable {
+        package let key: String
+        package let value: String
+
+        package init(key: String, value: String) {
+            self.key = key
+            self.value = value
+        }
+    }
+
+    package static let countMax = 10
+    /// In UTF-16 units, as S3 counts.
+    package static let keyLengthMax = 128
+    package static let valueLengthMax = 256
+
+    package let tags: [Tag]
+
+    package static let empty = TagSet(unchecked: [])
+
+    private init(unchecked tags: [Tag]) { self.tags = tags }
+
+    package init(_ tags: [Tag]) throws(S3Error) {
+        guard tags.count <= Self.countMax else { throw S3Error(.badRequest, "Object tags cannot be greater than 10") }
+        var keys: Set<String> = []
+        for tag in tags {
+            guard !tag.key.isEmpty, tag.key.utf16.count <= Self.keyLengthMax, Self.isAllowed(tag.key) else {
+                throw Self.invalid("The TagKey you have provided is invalid", tag.key)
+            }
+            guard tag.value.utf16.count <= Self.valueLengthMax, Self.isAllowed(tag.value) else {
+                throw Self.invalid("The TagValue you have provided is invalid", tag.key)
+            }
+            guard !tag.key.hasPrefix("aws:") else {
+                throw Self.invalid("System tags cannot be added/updated by requester", tag.key)
+            }
+            guard keys.insert(tag.key).inserted else {
+                throw Self.invalid("Cannot provide multiple Tags with the same key", tag.key)
+            }
+        }
+        self.tags = tags
+    }
+
+    /// The header `x-amz-tagging`: `key=value&key=value`, percent-encoded.
+    package init(header: some Collection<UInt8>) throws(S3Error) {
+        var tags: [Tag] = []
+        for part in header.split(separator: UInt8(ascii: "&")) {
+            let equals = part.firstIndex(of: UInt8(ascii: "="))
+            let rest = equals.map { part[part.index(after: $0)...] } ?? part[part.endIndex...]
+            guard let key = PercentCoding.decode(part[..<(equals ?? part.endIndex)], plusIsBlank: true),
+                let value = PercentCoding.decode(rest, plusIsBlank: true),
+                let keyText = String(validating: key, as: UTF8.self),
+                let valueText = String(validating: value, as: UTF8.self)
+            else {
+                throw S3Error.argument(
+                    "x-amz-tagging",
+                    "",
+                    "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters."
+                )
+            }
+            tags.append(Tag(key: keyText, value: valueText))
+        }
+        try self.init(tags)
+    }
+
+    private static func invalid(_ message: String, _ key: String) -> S3Error {
+        S3Error(.invalidTag, message, [.init("TagKey", String(key.prefix(128)))])
+    }
+
+    /// Letters and digits of any script, blanks and `+ - = . _ : / @`.
+    private static func isAllowed(_ text: String) -> Bool {
+        text.unicodeScalars.allSatisfy { scalar in
+            if scalar.value >= 0x80 { return !(0x80..<0xA0).contains(scalar.value) }
+            let byte = UInt8(truncatingIfNeeded: scalar.value)
+            return ASCII.isLetter(byte) || ASCII.isDigit(byte) || " +-=._:/@".unicodeScalars.contains(scalar)
+        }
+    }
+
+    // MARK: On disk: version, count, then per tag two lengths and their bytes
+
+    package var encoded: [UInt8] {
+        if tags.isEmpty { return [] }
+        var out = FieldWriter(version: 1)
+        for tag in tags {
+            out.field(1, Array(tag.key.utf8))
+            out.field(2, Array(tag.value.utf8))
+        }
+        return out.bytes
+    }
+
+    /// Nil for bytes that are no tag set. No bytes are no tags.
+    package init?(encoded: [UInt8]) {
+        if encoded.isEmpty {
+            self = .empty
+            return
+        }
+        guard var reader = FieldReader(encoded, version: 1) else { return nil }
+        var tags: [Tag] = []
+        while let (key, name) = reader.next() {
+            guard key == 1, let (kind, value) = reader.next(), kind == 2 else { return nil }
+            tags.append(Tag(key: String(decoding: name, as: UTF8.self), value: String(decoding: value, as: UTF8.self)))
+        }
+        guard reader.isWhole, let set = try? TagSet(tags) else { return nil }
+        self = set
+    }
+}
+
+/// Writes tagged fields: a version, then per field its tag, a length of two bytes, and the bytes.
+struct FieldWriter {
+    private(set) var bytes: [UInt8]
+
+    init(version: UInt8) { bytes = [version] }
+
+    mutating func field(_ tag: UInt8, _ value: some Collection<UInt8>) {
+        precondition(value.count <= UInt16.max, "a field holds at most 65,535 bytes")
+        bytes.append(tag)
+        bytes.append(UInt8(value.count >> 8))
+        bytes.append(UInt8(value.count & 0xFF))
+        bytes.append(contentsOf: value)
+    }
+}
+
+/// Reads what `FieldWriter` wrote; trusts no length.
+struct FieldReader {
+    private let bytes: [UInt8]
+    private var index = 1
+    private(set) var isWhole = true
+
+    init?(_ bytes: [UInt8], version: UInt8) {
+        guard bytes.first == version else { return nil }
+        self.bytes = bytes
+    }
+
+    /// The next tag and its bytes; nil at the end, with `isWhole` false if the end is in the middle of a field.
+    mutating func next() -> (UInt8, ArraySlice<UInt8>)? {
+        guard index < bytes.count else { return nil }
+        guard index + 3 <= bytes.count else {
+            isWhole = false
+            return nil
+        }
+        let count = Int(bytes[index + 1]) << 8 | Int(bytes[index + 2])
+        guard index + 3 + count <= bytes.count else {
+            isWhole = false
+            return nil
+        }
+        let tag = bytes[index]
+        let value = bytes[(index + 3)..<(index + 3 + count)]
+        index += 3 + count
+        return (tag, value)
+    }
+}
