@@ -50,10 +50,11 @@ package struct HeaderTable: Sendable {
             return
         }
         let start = bytes.count
-        for byte in name {
-            bytes.append(byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte)
-        }
+        bytes.append(contentsOf: name)
         let nameEnd = bytes.count
+        bytes.withUnsafeMutableBufferPointer { bytes in
+            for index in start..<nameEnd where bytes[index] &- UInt8(ascii: "A") < 26 { bytes[index] |= 0x20 }
+        }
         var low = 0
         var high = value.count
         while low < high, ASCII.isBlank(value[low]) { low += 1 }
@@ -79,8 +80,21 @@ package struct HeaderTable: Sendable {
         entries.reduce(0) { $0 + (ASCII.equal(bytes, $1.name, name) ? 1 : 0) }
     }
 
+    /// Lengths first: few headers share theirs with the one that is looked for.
     func index(of name: StaticString) -> Int? {
-        entries.firstIndex { ASCII.equal(bytes, $0.name, name) }
+        let count = name.utf8CodeUnitCount
+        let wanted = name.utf8Start
+        return bytes.withUnsafeBufferPointer { bytes in
+            entries.withUnsafeBufferPointer { entries in
+                for index in entries.indices where Int(entries[index].nameEnd - entries[index].nameStart) == count {
+                    let start = Int(entries[index].nameStart)
+                    var offset = 0
+                    while offset < count && bytes[start + offset] == wanted[offset] { offset += 1 }
+                    if offset == count { return index }
+                }
+                return nil
+            }
+        }
     }
 
     /// Every header whose name begins with `prefix`: name and value.

@@ -22,9 +22,12 @@ package enum PayloadClaim: Hashable, Sendable {
             self = .sha256(digest)
             return
         }
+        if ASCII.equal(text, "UNSIGNED-PAYLOAD") {
+            self = .unsigned
+            return
+        }
         let value = String(decoding: text.prefix(128), as: UTF8.self)
         switch value {
-        case "UNSIGNED-PAYLOAD": self = .unsigned
         case "STREAMING-AWS4-HMAC-SHA256-PAYLOAD": self = .signedChunks(trailer: false)
         case "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER": self = .signedChunks(trailer: true)
         case "STREAMING-UNSIGNED-PAYLOAD-TRAILER": self = .unsignedChunks

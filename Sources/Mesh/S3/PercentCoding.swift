@@ -66,12 +66,14 @@ package enum PercentCoding {
     ) {
         var index = 0
         while index < bytes.count {
+            let run = index
+            while index < bytes.count, isUnreserved(bytes[index]) || (keepSlash && bytes[index] == UInt8(ascii: "/")) {
+                index += 1
+            }
+            if index > run { out.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[run..<index])) }
+            guard index < bytes.count else { break }
             var byte = bytes[index]
             index += 1
-            if isUnreserved(byte) || (keepSlash && byte == UInt8(ascii: "/")) {
-                out.append(byte)
-                continue
-            }
             if byte == UInt8(ascii: "%"), index + 1 < bytes.count, let high = Hex.value(bytes[index]),
                 let low = Hex.value(bytes[index + 1])
             {

@@ -48,8 +48,9 @@ package enum S3Date {
         guard (1970...9999).contains(year), (1...12).contains(month), day >= 1, hour <= 23, minute <= 59, second <= 60
         else { return nil }
         let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-        let lengths = [31, leap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
-        guard day <= lengths[month - 1] else { return nil }
+        // Months alternate, and begin anew with August.
+        let length = month == 2 ? (leap ? 29 : 28) : 30 + ((month + month / 8) & 1)
+        guard day <= length else { return nil }
         let shifted = month <= 2 ? year - 1 : year
         let era = shifted / 400
         let yearOfEra = shifted % 400
@@ -140,12 +141,26 @@ package enum S3Date {
 
     /// `20260102T030405Z` to seconds since 1970.
     package static func parseBasic(_ text: some Collection<UInt8>) -> UInt64? {
+        let fast = text.withContiguousStorageIfAvailable { parseBasic($0) }
+        if let fast { return fast }
         var scan = Scan(text)
         guard let year = scan.number(4), let month = scan.number(2), let day = scan.number(2), scan.skip("T"),
             let hour = scan.number(2), let minute = scan.number(2), let second = scan.number(2), scan.skip("Z"),
             scan.isAtEnd
         else { return nil }
         return seconds(year, month, day, hour, minute, second)
+    }
+
+    /// The same without a copy: every signed request brings one.
+    private static func parseBasic(_ text: UnsafeBufferPointer<UInt8>) -> UInt64? {
+        guard text.count == 16, text[8] == UInt8(ascii: "T"), text[15] == UInt8(ascii: "Z") else { return nil }
+        var valid = true
+        let pair = { (at: Int) -> Int in
+            valid = valid && ASCII.isDigit(text[at]) && ASCII.isDigit(text[at + 1])
+            return Int(text[at] &- 48) * 10 + Int(text[at + 1] &- 48)
+        }
+        let found = seconds(pair(0) * 100 + pair(2), pair(4), pair(6), pair(9), pair(11), pair(13))
+        return valid ? found : nil
     }
 
     /// The three forms of RFC 9110: IMF-fixdate, RFC 850 and asctime. Seconds since 1970.

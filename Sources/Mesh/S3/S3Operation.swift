@@ -92,6 +92,8 @@ package struct ListArguments: Hashable, Sendable {
 
     /// Where the page begins: behind this key or common prefix.
     package var after: [UInt8]? { tokenPlace ?? marker }
+
+    package init() {}
 }
 
 package struct ListVersionsArguments: Hashable, Sendable {
@@ -101,6 +103,8 @@ package struct ListVersionsArguments: Hashable, Sendable {
     package var versionMarker: VersionSelector?
     package var limit = 1000
     package var urlEncoded = false
+
+    package init() {}
 }
 
 package struct ListUploadsArguments: Hashable, Sendable {
@@ -110,6 +114,8 @@ package struct ListUploadsArguments: Hashable, Sendable {
     package var uploadMarker: String?
     package var limit = 1000
     package var urlEncoded = false
+
+    package init() {}
 }
 
 package struct ListPartsArguments: Hashable, Sendable {
@@ -125,6 +131,8 @@ package struct GetArguments: Hashable, Sendable {
     /// Header name (lower case) and value in place of the object's own: `response-content-type` and its kin.
     package var overrides: [Override] = []
 
+    package init() {}
+
     package struct Override: Hashable, Sendable {
         package let name: String
         package let value: String
@@ -139,6 +147,8 @@ package struct AttributesArguments: Hashable, Sendable {
     package var size = false
     package var partsAfter: UInt16 = 0
     package var partsLimit = 1000
+
+    package init() {}
 }
 
 /// How many holders have to agree, as `x-mesh-consistency` asks.

@@ -37,6 +37,22 @@ package struct Digest256: Hashable, Sendable {
     /// From exactly 64 hexadecimal digits.
     init?(hex: some Collection<UInt8>) {
         guard hex.count == 64 else { return nil }
+        let fast = hex.withContiguousStorageIfAvailable { hex in
+            withUnsafeMutableBytes(of: &words) { out in
+                var valid = true
+                for index in 0..<32 {
+                    let high = Hex.value(hex[index * 2])
+                    let low = Hex.value(hex[index * 2 + 1])
+                    valid = valid && high != nil && low != nil
+                    out[index] = (high ?? 0) << 4 | (low ?? 0)
+                }
+                return valid
+            }
+        }
+        if let fast {
+            if !fast { return nil }
+            return
+        }
         var index = 0
         var high: UInt8 = 0
         let valid = withUnsafeMutableBytes(of: &words) { out in
@@ -62,7 +78,17 @@ package struct Digest256: Hashable, Sendable {
 
     package var hex: String { withBytes { Hex.encode($0) } }
 
-    func appendHex(to out: inout [UInt8]) { withBytes { Hex.append($0, to: &out) } }
+    func appendHex(to out: inout [UInt8]) {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 64) { hex in
+            withBytes { bytes in
+                for index in 0..<32 {
+                    hex[index * 2] = Hex.lower(bytes[index] >> 4)
+                    hex[index * 2 + 1] = Hex.lower(bytes[index] & 15)
+                }
+            }
+            out.append(contentsOf: hex)
+        }
+    }
 
     /// Takes the same time wherever the two differ.
     func equalsInConstantTime(_ other: Digest256) -> Bool {

@@ -67,15 +67,23 @@ package struct SigV4Claim: Sendable {
         var credential: ArraySlice<UInt8>?
         var signed: ArraySlice<UInt8>?
         var signature: ArraySlice<UInt8>?
-        for part in header[blank...].split(separator: UInt8(ascii: ",")) {
-            let field = ASCII.trimmed(part)
+        var index = blank
+        while index < header.endIndex {
+            let end = header[index...].firstIndex(of: UInt8(ascii: ",")) ?? header.endIndex
+            let field = ASCII.trimmed(header[index..<end])
+            index = end == header.endIndex ? end : end + 1
+            if field.isEmpty { continue }
             guard let equals = field.firstIndex(of: UInt8(ascii: "=")) else { throw Self.malformed("field") }
+            let name = field[..<equals]
             let value = field[(equals + 1)...]
-            switch field[..<equals] {
-            case let name where ASCII.equal(name, "Credential"): credential = value
-            case let name where ASCII.equal(name, "SignedHeaders"): signed = value
-            case let name where ASCII.equal(name, "Signature"): signature = value
-            default: throw Self.malformed("unknown field")
+            if ASCII.equal(name, "Credential") {
+                credential = value
+            } else if ASCII.equal(name, "SignedHeaders") {
+                signed = value
+            } else if ASCII.equal(name, "Signature") {
+                signature = value
+            } else {
+                throw Self.malformed("unknown field")
             }
         }
         guard let credential, let signed, let signature else {
@@ -211,44 +219,58 @@ package struct SigV4Claim: Sendable {
                     details
                 ) : badQuery("Error parsing the X-Amz-Credential parameter; \(what)", details)
         }
-        let parts = credential.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        let count = parts.count
-        guard count >= 5, credential.count <= 512,
-            let key = String(validating: credential[..<(parts[count - 4].startIndex - 1)], as: UTF8.self),
-            !key.isEmpty
+        // Cut from the end: terminal, service, region, day; what is left is the key.
+        var slashes = (0, 0, 0, 0)
+        var end = credential.endIndex
+        var isWhole = credential.count <= 512
+        for place in 0..<4 {
+            guard let slash = credential[..<end].lastIndex(of: UInt8(ascii: "/")) else {
+                isWhole = false
+                break
+            }
+            slashes = (slash, slashes.0, slashes.1, slashes.2)
+            if place < 3 { end = slash }
+        }
+        guard isWhole, slashes.0 > credential.startIndex,
+            let key = String(validating: credential[..<slashes.0], as: UTF8.self)
         else {
             throw fail(
                 "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".",
                 []
             )
         }
-        guard parts[count - 4].count == 8, parts[count - 4].allSatisfy(ASCII.isDigit) else {
+        let day = credential[(slashes.0 + 1)..<slashes.1]
+        guard day.count == 8, day.allSatisfy(ASCII.isDigit) else {
             throw fail("incorrect date format; it must be in the format \"yyyyMMdd\".", [])
         }
-        guard parts[count - 3].elementsEqual(region.utf8) else {
-            let asked = String(decoding: parts[count - 3].prefix(64), as: UTF8.self)
+        let named = credential[(slashes.1 + 1)..<slashes.2]
+        guard named.elementsEqual(region.utf8) else {
+            let asked = String(decoding: named.prefix(64), as: UTF8.self)
             throw fail("the region '\(asked)' is wrong; expecting '\(region)'", [.init("Region", region)])
         }
-        guard ASCII.equal(parts[count - 2], "s3") else { throw fail("incorrect service; it must be \"s3\".", []) }
-        guard ASCII.equal(parts[count - 1], "aws4_request") else {
+        guard ASCII.equal(credential[(slashes.2 + 1)..<slashes.3], "s3") else {
+            throw fail("incorrect service; it must be \"s3\".", [])
+        }
+        guard ASCII.equal(credential[(slashes.3 + 1)...], "aws4_request") else {
             throw fail("incorrect terminal; it must be \"aws4_request\".", [])
         }
-        return (key, Array(credential[parts[count - 4].startIndex...]))
+        return (key, Array(credential[(slashes.0 + 1)...]))
     }
 
     /// Host and every `x-amz-` header have to be signed: a proxy must not add meaning.
     private func checkHeaders(_ head: S3Head) throws(S3Error) {
         let headers = head.headers
         var unsigned: [String] = []
-        var hostIsSigned = false
-        for name in signedHeaders.split(separator: UInt8(ascii: ";")) where ASCII.equal(name, "host") {
-            hostIsSigned = true
-        }
-        if !hostIsSigned { unsigned.append("host") }
-        for entry in headers.entries where ASCII.hasPrefix(headers.bytes, entry.name, "x-amz-") {
-            if isSigned(headers.bytes[entry.name]) { continue }
-            if place == .query && ASCII.equal(headers.bytes, entry.name, "x-amz-content-sha256") { continue }
-            unsigned.append(String(decoding: headers.bytes[entry.name], as: UTF8.self))
+        headers.bytes.withUnsafeBufferPointer { bytes in
+            if !isSigned(UnsafeBufferPointer(start: Self.host.utf8Start, count: 4)) { unsigned.append("host") }
+            for entry in headers.entries {
+                let name = UnsafeBufferPointer(rebasing: bytes[entry.name])
+                guard name.count > 6, name[0] == UInt8(ascii: "x"), name[2] == UInt8(ascii: "a"),
+                    ASCII.hasPrefix(headers.bytes, entry.name, "x-amz-"), !isSigned(name)
+                else { continue }
+                if place == .query && ASCII.equal(headers.bytes, entry.name, "x-amz-content-sha256") { continue }
+                unsigned.append(String(decoding: name, as: UTF8.self))
+            }
         }
         if !unsigned.isEmpty {
             throw S3Error(
@@ -259,22 +281,22 @@ package struct SigV4Claim: Sendable {
         }
     }
 
-    private func isSigned(_ name: ArraySlice<UInt8>) -> Bool {
+    private static let host: StaticString = "host"
+
+    private func isSigned(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
         signedHeaders.withUnsafeBufferPointer { list in
-            name.withUnsafeBufferPointer { name in
-                var start = 0
-                while start < list.count {
-                    var end = start
-                    while end < list.count && list[end] != UInt8(ascii: ";") { end += 1 }
-                    if end - start == name.count {
-                        var index = 0
-                        while index < name.count && list[start + index] == name[index] { index += 1 }
-                        if index == name.count { return true }
-                    }
-                    start = end + 1
+            var start = 0
+            while start < list.count {
+                var end = start
+                while end < list.count && list[end] != UInt8(ascii: ";") { end += 1 }
+                if end - start == name.count {
+                    var index = 0
+                    while index < name.count && list[start + index] == name[index] { index += 1 }
+                    if index == name.count { return true }
                 }
-                return false
+                start = end + 1
             }
+            return false
         }
     }
 }
