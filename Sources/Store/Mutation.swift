@@ -55,71 +55,6 @@ package struct Draft: Sendable {
     }
 }
 
-/// The name of a multipart upload: random, never used again.
-package struct UploadID: Hashable, Sendable {
-    package let high: UInt64
-    package let low: UInt64
-
-    package init(high: UInt64, low: UInt64) {
-        self.high = high
-        self.low = low
-    }
-}
-
-/// A multipart upload that was begun.
-package struct Upload: Sendable {
-    package var id: UploadID
-    package var bucket: BucketID
-    package var key: Key
-    package var initiatedMillis: UInt64
-    /// What the finished object will carry, in Mesh's encoding; opaque here.
-    package var attributes: [UInt8]
-    package var tags: [UInt8]
-
-    package init(
-        id: UploadID,
-        bucket: BucketID,
-        key: Key,
-        initiatedMillis: UInt64,
-        attributes: [UInt8],
-        tags: [UInt8]
-    ) {
-        self.id = id
-        self.bucket = bucket
-        self.key = key
-        self.initiatedMillis = initiatedMillis
-        self.attributes = attributes
-        self.tags = tags
-    }
-}
-
-/// A part that was uploaded and not yet made part of an object.
-package struct Part: Sendable {
-    package var number: UInt16
-    package var blob: BlobID
-    package var size: UInt64
-    package var etag: ETag
-    package var modifiedMillis: UInt64
-    /// Its checksums, in Mesh's encoding; opaque here.
-    package var attributes: [UInt8]
-
-    package init(
-        number: UInt16,
-        blob: BlobID,
-        size: UInt64,
-        etag: ETag,
-        modifiedMillis: UInt64,
-        attributes: [UInt8]
-    ) {
-        self.number = number
-        self.blob = blob
-        self.size = size
-        self.etag = etag
-        self.modifiedMillis = modifiedMillis
-        self.attributes = attributes
-    }
-}
-
 /// A change to the store. The committer applies each whole or not at all.
 package enum Mutation: Sendable {
     /// A new current version. With versioning on the older ones stay; else the version `null` is replaced.
@@ -147,38 +82,4 @@ package enum Mutation: Sendable {
     /// A small named value that every node will hold (access keys, grants, settings). `expected` is the value that must
     /// be there now (nil: none), or no condition when `always`.
     case setRegister(name: String, value: [UInt8]?, expected: [UInt8]?, always: Bool)
-}
-
-/// What became of a mutation.
-package enum Outcome: Sendable {
-    /// Done and durable. `record` is the version that was written (or the delete marker); `removed` the one that was
-    /// removed for good.
-    case done(record: Record?, removed: Record?)
-    /// The precondition was false; the version that made it so.
-    case preconditionFailed(current: Record?)
-    case noSuchBucket
-    case noSuchKey
-    case noSuchVersion
-    case noSuchUpload
-    case partsChanged
-    case bucketExists(Bucket)
-    case bucketNotEmpty
-    /// The register held something else.
-    case registerChanged(current: [UInt8]?)
-}
-
-/// What stops the store itself, as opposed to an outcome.
-package enum StoreError: Error, Sendable {
-    /// The disk is over its watermark; reads go on. `freeBytes` were left when it was looked at last.
-    case diskFull(freeBytes: UInt64)
-    /// Bytes that were read did not match their checksum. `what` names the file and the place.
-    case corrupt(what: String)
-    /// The store is closing or was closed.
-    case closed
-    /// The queue of writes is longer than its limit.
-    case overloaded
-    /// A system call or SQLite failed. `what` says which, where, and why.
-    case io(what: String)
-    /// The data directory cannot be opened: in use, of a newer format, not ours. `reason` is a whole sentence.
-    case unusable(reason: String)
 }

@@ -83,7 +83,7 @@ struct RequestPlace {
         S3Error(.invalidBucketName, nil, [.init("BucketName", String(name.prefix(256)))])
     }
 
-    private static func bucketInHost(_ headers: HeaderTable, _ domains: [String]) -> String? {
+    static func bucketInHost(_ headers: HeaderTable, _ domains: [String]) -> String? {
         guard !domains.isEmpty, let host = headers.bytes("host") else { return nil }
         let name = host.prefix { $0 != UInt8(ascii: ":") }
         for domain in domains {

@@ -39,11 +39,17 @@ package struct SigV4Claim: Sendable {
             try self.init(header: authorization, head, region, now)
         } else if isPresigned {
             try self.init(query: head, region, now)
-        } else if head.target.has("AWSAccessKeyId") || head.target.has("Signature") {
-            throw Self.signatureVersion2
+        } else if Self.isBrowserForm(head) {
+            throw S3Error(.notImplemented, "Uploads by browser forms (POST Object) are not implemented.")
         } else {
             throw S3Error(.accessDenied)
         }
+    }
+
+    /// Its signature is in the body: it cannot be believed, and need not be, to be told that there is no such thing.
+    private static func isBrowserForm(_ head: S3Head) -> Bool {
+        head.method == .post
+            && (head.headers.bytes("content-type")?.starts(with: Array("multipart/form-data".utf8)) ?? false)
     }
 
     private static let signatureVersion2 = S3Error(
@@ -113,9 +119,9 @@ package struct SigV4Claim: Sendable {
                 ]
             )
         }
-        guard let hash = head.headers.bytes("x-amz-content-sha256") else {
-            throw S3Error(.invalidRequest, "Missing required header for this request: x-amz-content-sha256")
-        }
+        // Without the header the canonical request holds the hash of the body; clients that leave it out (curl) sign
+        // bodies that are empty, and any other will be found not to match.
+        let hash = head.headers.bytes("x-amz-content-sha256") ?? Self.emptyHash[...]
         place = .header
         accessKey = parts.accessKey
         scope = parts.scope
@@ -127,6 +133,12 @@ package struct SigV4Claim: Sendable {
         guard date.starts(with: scope.prefix(8)) else { throw Self.malformed("Invalid credential date") }
         try checkHeaders(head)
     }
+
+    private static let emptyHash: [UInt8] = {
+        var text: [UInt8] = []
+        Digest256.empty.appendHex(to: &text)
+        return text
+    }()
 
     private static let noDate = S3Error(
         .accessDenied,

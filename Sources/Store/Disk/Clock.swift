@@ -1,0 +1,15 @@
+import Glibc
+
+enum Clock {
+    /// Milliseconds since 1970.
+    static func wallMillis() -> UInt64 { millis(CLOCK_REALTIME) }
+
+    /// Milliseconds since some start; never goes back.
+    static func monotonicMillis() -> UInt64 { millis(CLOCK_MONOTONIC) }
+
+    private static func millis(_ clock: clockid_t) -> UInt64 {
+        var now = timespec()
+        clock_gettime(clock, &now)
+        return UInt64(max(0, now.tv_sec)) * 1000 + UInt64(now.tv_nsec) / 1_000_000
+    }
+}

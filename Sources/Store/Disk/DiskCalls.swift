@@ -1,0 +1,73 @@
+import Glibc
+
+/// The system calls on segment files, as values: tests put short writes, full disks and failing syncs in their place.
+/// Each answers a count, or the negative `errno`.
+struct DiskCalls: Sendable {
+    var write: @Sendable (_ file: Int32, _ pieces: [UnsafeRawBufferPointer], _ offset: UInt64) -> Int
+    var sync: @Sendable (_ file: Int32) -> Int
+    var read: @Sendable (_ file: Int32, _ into: UnsafeMutableRawBufferPointer, _ offset: UInt64) -> Int
+    /// Bytes that this process may still write to the file system of a directory.
+    var freeBytes: @Sendable (_ directory: String) -> UInt64?
+
+    static let system = DiskCalls(
+        write: { file, pieces, offset in
+            withUnsafeTemporaryAllocation(of: iovec.self, capacity: pieces.count) { vector in
+                for (index, piece) in pieces.enumerated() {
+                    vector[index] = iovec(
+                        iov_base: UnsafeMutableRawPointer(mutating: piece.baseAddress),
+                        iov_len: piece.count
+                    )
+                }
+                let count = pwritev(file, vector.baseAddress, Int32(pieces.count), Int(offset))
+                return count < 0 ? -Int(errno) : count
+            }
+        },
+        sync: { fdatasync($0) == 0 ? 0 : -Int(errno) },
+        read: { file, bytes, offset in
+            let count = pread(file, bytes.baseAddress, bytes.count, Int(offset))
+            return count < 0 ? -Int(errno) : count
+        },
+        freeBytes: { directory in
+            var status = statvfs()
+            guard statvfs(directory, &status) == 0 else { return nil }
+            return UInt64(status.f_bavail) * UInt64(status.f_frsize)
+        }
+    )
+
+    /// Writes all the pieces, going on after short writes. Throws `.diskFull` or `.io`.
+    func writeAll(_ file: Int32, _ pieces: [UnsafeRawBufferPointer], at offset: UInt64, path: String) throws {
+        var left = pieces
+        var offset = offset
+        while !left.isEmpty {
+            let count = write(file, left, offset)
+            if count == -Int(EINTR) { continue }
+            if count == -Int(ENOSPC) || count == -Int(EDQUOT) { throw StoreError.diskFull(freeBytes: 0) }
+            guard count > 0 else {
+                throw StoreError.io(what: "writing \(path) at \(offset): \(errnoText(Int32(-count)))")
+            }
+            offset += UInt64(count)
+            var skip = count
+            while let first = left.first, skip >= first.count {
+                skip -= first.count
+                left.removeFirst()
+            }
+            if skip > 0 { left[0] = UnsafeRawBufferPointer(rebasing: left[0][skip...]) }
+        }
+    }
+
+    /// Fills the buffer; the number of bytes read is smaller only at the end of the file.
+    func readAll(_ file: Int32, _ into: UnsafeMutableRawBufferPointer, at offset: UInt64, path: String) throws -> Int {
+        var done = 0
+        while done < into.count {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: into[done...])
+            let count = read(file, rest, offset + UInt64(done))
+            if count == -Int(EINTR) { continue }
+            if count < 0 {
+                throw StoreError.io(what: "reading \(path) at \(offset): \(errnoText(Int32(-count)))")
+            }
+            if count == 0 { break }
+            done += count
+        }
+        return done
+    }
+}

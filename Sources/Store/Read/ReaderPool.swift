@@ -1,0 +1,85 @@
+import Synchronization
+
+/// Threads that read, each with a connection and cached statements of its own. What waits is taken in shares: a batch
+/// costs one wake-up and one read transaction.
+final class ReaderPool: Sendable {
+    typealias Job = @Sendable (IndexReader) -> Void
+
+    private let inbox: Inbox<Job>
+    private let threads: [StoreThread]
+    private let beats: [Beat]
+
+    /// Odd while its thread is inside a batch.
+    final class Beat: Sendable {
+        fileprivate let count = Atomic<UInt64>(0)
+    }
+
+    init(index: String, count: Int, queueMax: Int, cacheKibibytes: Int) throws {
+        let inbox = Inbox<Job>(limit: queueMax)
+        self.inbox = inbox
+        var threads: [StoreThread] = []
+        var beats: [Beat] = []
+        do {
+            for number in 0..<count {
+                // The connection goes over to the new thread and is touched by no other.
+                nonisolated(unsafe) let reader = try IndexReader(index, cacheKibibytes: cacheKibibytes)
+                let beat = Beat()
+                beats.append(beat)
+                threads.append(
+                    try StoreThread("store-read-\(number)") {
+                        var batch: [Job] = []
+                        while inbox.take(most: 64, threads: count, into: &batch) {
+                            beat.count.add(1, ordering: .sequentiallyConsistent)
+                            for job in batch { job(reader) }
+                            reader.endTransaction()
+                            beat.count.add(1, ordering: .sequentiallyConsistent)
+                            batch.removeAll(keepingCapacity: true)
+                        }
+                    }
+                )
+            }
+        } catch {
+            inbox.close()
+            for thread in threads { thread.join() }
+            throw error
+        }
+        self.threads = threads
+        self.beats = beats
+    }
+
+    /// Runs `body` on one of the threads.
+    func read<Value: Sendable>(_ body: @escaping @Sendable (IndexReader) throws -> Value) async throws -> Value {
+        // Resumed exactly once: by the job when it was accepted, else right here.
+        try await withUnsafeThrowingContinuation { (continuation: UnsafeContinuation<Value, any Error>) in
+            let answer = inbox.offer { reader in
+                do {
+                    continuation.resume(returning: try body(reader))
+                } catch let failure as SQLiteFailure {
+                    continuation.resume(throwing: failure.storeError)
+                } catch {
+                    continuation.resume(throwing: error)
+                }
+            }
+            switch answer {
+            case .accepted: break
+            case .full: continuation.resume(throwing: StoreError.overloaded)
+            case .closed: continuation.resume(throwing: StoreError.closed)
+            }
+        }
+    }
+
+    /// Waits until every batch that is running now has ended: then no reader sees the index as it was before. Only for
+    /// the store's own upkeep, which is in no hurry.
+    func waitForReaders() {
+        let seen = beats.map { $0.count.load(ordering: .sequentiallyConsistent) }
+        let pause = Bell()
+        for (beat, start) in zip(beats, seen) where start % 2 == 1 {
+            while beat.count.load(ordering: .sequentiallyConsistent) == start { _ = pause.wait(millis: 1) }
+        }
+    }
+
+    func stop() {
+        inbox.close()
+        for thread in threads { thread.join() }
+    }
+}
