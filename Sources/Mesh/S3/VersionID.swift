@@ -87,14 +87,14 @@ extension UploadID {
 /// An entity tag's text, without quotes: `d41d8cd98f00b204e9800998ecf8427e`, or with `-3` behind it for three parts.
 extension ETag {
     package var text: String {
-        var out: [UInt8] = []
-        for word in [high, low] {
-            for shift in stride(from: 60, through: 0, by: -4) {
-                out.append(Hex.lower(UInt8(truncatingIfNeeded: word >> UInt64(shift)) & 15))
+        let digits = String(unsafeUninitializedCapacity: 32) { out in
+            for index in 0..<16 {
+                out[index] = Hex.lower(UInt8(truncatingIfNeeded: high >> UInt64(60 - index * 4)) & 15)
+                out[16 + index] = Hex.lower(UInt8(truncatingIfNeeded: low >> UInt64(60 - index * 4)) & 15)
             }
+            return 32
         }
-        if parts > 0 { out += Array("-\(parts)".utf8) }
-        return String(decoding: out, as: UTF8.self)
+        return parts > 0 ? "\(digits)-\(parts)" : digits
     }
 
     package var quoted: String { "\"\(text)\"" }

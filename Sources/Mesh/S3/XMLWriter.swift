@@ -19,9 +19,15 @@ package struct XMLWriter: ~Copyable {
     package consuming func finish() -> ByteBuffer { buffer }
 
     package mutating func open(_ name: String) {
-        buffer.writeInteger(UInt8(ascii: "<"))
-        buffer.writeString(name)
-        buffer.writeInteger(UInt8(ascii: ">"))
+        var name = name
+        name.withUTF8 { name in
+            _ = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: name.count + 2) { out in
+                out[0] = UInt8(ascii: "<")
+                Self.copy(UnsafeRawBufferPointer(name), out, 1)
+                out[name.count + 1] = UInt8(ascii: ">")
+                return name.count + 2
+            }
+        }
     }
 
     /// A root element with S3's namespace.
@@ -32,15 +38,26 @@ package struct XMLWriter: ~Copyable {
     }
 
     package mutating func close(_ name: String) {
-        buffer.writeStaticString("</")
-        buffer.writeString(name)
-        buffer.writeInteger(UInt8(ascii: ">"))
+        var name = name
+        name.withUTF8 { name in
+            _ = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: name.count + 3) { out in
+                out[0] = UInt8(ascii: "<")
+                out[1] = UInt8(ascii: "/")
+                Self.copy(UnsafeRawBufferPointer(name), out, 2)
+                out[name.count + 2] = UInt8(ascii: ">")
+                return name.count + 3
+            }
+        }
+    }
+
+    private static func copy(_ from: UnsafeRawBufferPointer, _ to: UnsafeMutableRawBufferPointer, _ at: Int) {
+        guard let source = from.baseAddress, let target = to.baseAddress else { return }
+        (target + at).copyMemory(from: source, byteCount: from.count)
     }
 
     package mutating func element(_ name: String, _ text: some StringProtocol) {
         open(name)
-        var text = String(text)
-        text.withUTF8 { self.text($0) }
+        self.text(text)
         close(name)
     }
 
@@ -85,22 +102,41 @@ package struct XMLWriter: ~Copyable {
         close(name)
     }
 
+    /// The longest escape takes six bytes, so that much is reserved once and filled by pointer.
     private mutating func text(_ bytes: UnsafeBufferPointer<UInt8>) {
-        var plain = 0
-        for index in bytes.indices {
-            let byte = bytes[index]
-            guard Self.needsEscape(byte) else { continue }
-            buffer.writeBytes(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[plain..<index]))
-            plain = index + 1
-            switch byte {
-            case UInt8(ascii: "<"): buffer.writeStaticString("&lt;")
-            case UInt8(ascii: ">"): buffer.writeStaticString("&gt;")
-            case UInt8(ascii: "&"): buffer.writeStaticString("&amp;")
-            case UInt8(ascii: "\""): buffer.writeStaticString("&quot;")
-            default: buffer.writeString("&#x\(String(byte, radix: 16));")
+        _ = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: bytes.count * 6) { out in
+            var count = 0
+            for byte in bytes {
+                guard Self.needsEscape(byte) else {
+                    out[count] = byte
+                    count += 1
+                    continue
+                }
+                let escape: StaticString =
+                    switch byte {
+                    case UInt8(ascii: "<"): "&lt;"
+                    case UInt8(ascii: ">"): "&gt;"
+                    case UInt8(ascii: "&"): "&amp;"
+                    case UInt8(ascii: "\""): "&quot;"
+                    default: "&#x"
+                    }
+                Self.copy(
+                    UnsafeRawBufferPointer(start: escape.utf8Start, count: escape.utf8CodeUnitCount),
+                    out,
+                    count
+                )
+                count += escape.utf8CodeUnitCount
+                guard escape.utf8CodeUnitCount == 3 else { continue }
+                if byte >= 16 {
+                    out[count] = Hex.lower(byte >> 4)
+                    count += 1
+                }
+                out[count] = Hex.lower(byte & 15)
+                out[count + 1] = UInt8(ascii: ";")
+                count += 2
             }
+            return count
         }
-        buffer.writeBytes(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[plain...]))
     }
 
     private static func needsEscape(_ byte: UInt8) -> Bool {
@@ -111,14 +147,20 @@ package struct XMLWriter: ~Copyable {
     }
 
     private mutating func urlEncoded(_ bytes: UnsafeBufferPointer<UInt8>) {
-        for byte in bytes {
-            if PercentCoding.isUnreserved(byte) || byte == UInt8(ascii: "/") {
-                buffer.writeInteger(byte)
-            } else {
-                buffer.writeInteger(UInt8(ascii: "%"))
-                buffer.writeInteger(Hex.upper(byte >> 4))
-                buffer.writeInteger(Hex.upper(byte & 15))
+        _ = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: bytes.count * 3) { out in
+            var count = 0
+            for byte in bytes {
+                if PercentCoding.isUnreserved(byte) || byte == UInt8(ascii: "/") {
+                    out[count] = byte
+                    count += 1
+                } else {
+                    out[count] = UInt8(ascii: "%")
+                    out[count + 1] = Hex.upper(byte >> 4)
+                    out[count + 2] = Hex.upper(byte & 15)
+                    count += 3
+                }
             }
+            return count
         }
     }
 }
