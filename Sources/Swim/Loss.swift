@@ -9,18 +9,28 @@ package struct Loss: Sendable {
 
     private var average = 0.01
     private var samples = 20
-    /// The newest twenty answers as bits, a one for a miss.
-    private var recent: UInt32 = 0
-    private var recentCount = 0
+    /// The newest twenty questions.
+    private var recent: [(slot: Int32, isMiss: Bool)] = []
+    private var recentAt = 0
+    private var recentMisses = 0
 
     package init() {}
 
-    package mutating func record(isMiss: Bool) {
+    /// Counts the outcome of one scheduled question. Questions repeated because of a silence are not counted: they are
+    /// asked of those who do not answer, and would make the network look worse than it is.
+    package mutating func record(_ slot: Int, isMiss: Bool) {
         samples = min(samples + 1, 1_000_000)
         let weight = max(Self.alpha, 1 / Double(samples))
         average += weight * ((isMiss ? 1 : 0) - average)
-        recent = (recent << 1 | (isMiss ? 1 : 0)) & ((1 << UInt32(Self.window)) - 1)
-        recentCount = min(recentCount + 1, Self.window)
+        let entry = (slot: Int32(truncatingIfNeeded: slot), isMiss: isMiss)
+        if isMiss { recentMisses += 1 }
+        if recent.count < Self.window {
+            recent.append(entry)
+        } else {
+            if recent[recentAt].isMiss { recentMisses -= 1 }
+            recent[recentAt] = entry
+            recentAt = (recentAt + 1) % Self.window
+        }
     }
 
     /// The estimate within its bounds.
@@ -34,8 +44,21 @@ package struct Loss: Sendable {
         settings.phiGate ? min(settings.lossMax, average) : settings.lossMin
     }
 
-    /// The share of the newest questions that was missed: when it is nearly all, the fault is here and not out there.
+    /// The share of distinct peers that did not answer their newest question, among the last twenty questions. When
+    /// it is nearly all, the fault is here and not out there; fewer than four peers cannot tell.
     package var recentShare: Double {
-        recentCount < 4 ? 0 : Double(recent.nonzeroBitCount) / Double(recentCount)
+        guard recentMisses > 0 else { return 0 }
+        var peers = 0
+        var silent = 0
+        for step in 1...recent.count {
+            let at = (recentAt + recent.count - step) % recent.count
+            let isRepeated = (1..<step).contains {
+                recent[(recentAt + recent.count - $0) % recent.count].slot == recent[at].slot
+            }
+            if isRepeated { continue }
+            peers += 1
+            if recent[at].isMiss { silent += 1 }
+        }
+        return peers < 4 ? 0 : Double(silent) / Double(peers)
     }
 }

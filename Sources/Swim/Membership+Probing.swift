@@ -13,6 +13,8 @@ struct Inquiry: Sendable {
     let nonce: UInt64
     let version: Version
     let askedAt: Micros
+    /// Asked by turn, and not because of an earlier silence.
+    let isScheduled: Bool
     var phase: Phase
     /// When the direct answer is overdue, and when the round is over.
     var deadline: Micros
@@ -41,12 +43,12 @@ extension Membership {
         deadlines.add(.period, at: now + health.stretch(settings.periodMicros))
         keepHouse(into: &outbox)
         guard !hasDeparted else { return }
-        if let slot = probes.next(random: &random) { ask(slot, into: &outbox) }
+        if let slot = probes.next(random: &random) { ask(slot, isScheduled: true, into: &outbox) }
         // At most one extra question in a period: load stays O(1) however many are silent.
         while !urgent.isEmpty {
             let slot = urgent.removeFirst()
             guard roster.isPresent(slot), !isAsking(slot) else { continue }
-            ask(slot, into: &outbox)
+            ask(slot, isScheduled: false, into: &outbox)
             break
         }
     }
@@ -62,7 +64,7 @@ extension Membership {
 
     // MARK: A round
 
-    private mutating func ask(_ slot: Int, into outbox: inout [Directive]) {
+    private mutating func ask(_ slot: Int, isScheduled: Bool, into outbox: inout [Directive]) {
         guard inquiries.count < Self.inquiriesMax, !isAsking(slot) else { return }
         let record = roster.record(slot)
         let patience = patienceMicros(slot)
@@ -71,6 +73,7 @@ extension Membership {
             nonce: random.next(),
             version: record.version,
             askedAt: now,
+            isScheduled: isScheduled,
             phase: .asked,
             deadline: now + patience,
             verdictAt: now + max(2 * patience, min(4 * patience, health.stretch(settings.periodMicros)))
@@ -168,13 +171,15 @@ extension Membership {
         silences.failRound(slot, wasNacked: inquiry.wasNacked, nacks: inquiry.nacks, now: now)
         health.missedRelays(inquiry.relays.count, loss: lossBefore, settings: settings)
         weigh(slot, into: &outbox)
-        recordLoss(slot, isMiss: true)
+        recordLoss(inquiry, isMiss: true)
     }
 
-    mutating func recordLoss(_ slot: Int, isMiss: Bool) {
+    mutating func recordLoss(_ inquiry: Inquiry, isMiss: Bool) {
+        let slot = inquiry.slot
         let weight = Float(max(0.1, 1 / Double(paths[slot].samples + 1)))
         paths[slot].loss += weight * ((isMiss ? 1 : 0) - paths[slot].loss)
-        if !isMiss || roster.status(slot) == .alive { loss.record(isMiss: isMiss) }
+        guard inquiry.isScheduled, !isMiss || roster.status(slot) == .alive else { return }
+        loss.record(slot, isMiss: isMiss)
     }
 
     // MARK: Answers
@@ -188,13 +193,13 @@ extension Membership {
         let inquiry = inquiries.remove(at: at)
         silences.end(slot)
         guard !byStream else {
-            recordLoss(slot, isMiss: true)
+            recordLoss(inquiry, isMiss: true)
             return
         }
         let roundTrip = now - inquiry.askedAt
         recordRoundTrip(slot, roundTrip)
         if inquiry.phase != .closed {
-            recordLoss(slot, isMiss: false)
+            recordLoss(inquiry, isMiss: false)
             health.praise()
         }
     }
@@ -286,7 +291,7 @@ extension Membership {
         }
         let inquiry = inquiries.remove(at: at)
         silences.end(slot)
-        if inquiry.phase == .relayed { recordLoss(slot, isMiss: true) }
+        if inquiry.phase == .relayed { recordLoss(inquiry, isMiss: true) }
     }
 
     mutating func hearNack(nonce: UInt64, version: Version, _ accusation: Accusation?, from relay: Int) {

@@ -27,6 +27,7 @@ extension Membership {
         let to: Status = record.isLeaving ? .left : .alive
         roster.set(slot, record: record, status: to)
         rumors.add(slot)
+        recentRecords += 1
         if to == .left {
             if from.isPresent {
                 bury(slot, as: .left, into: &outbox)
@@ -71,6 +72,7 @@ extension Membership {
             gone.add(slot, since: now)
         }
         rumors.add(slot)
+        recentRecords += 1
         noteChange(slot, from: nil, into: &outbox)
         if status.isPresent { outbox.append(.event(.usable(record.id, true))) }
         want(slot)

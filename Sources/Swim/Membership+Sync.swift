@@ -7,13 +7,19 @@ extension Membership {
         paths[slot].health = theirs.health
         guard theirs.digest != roster.digest else {
             lastAgreement = now
+            fruitlessSyncs = 0
             return
         }
         guard now >= syncFrom, roster.isPresent(slot), !departing else { return }
         let isSettled = isQuiet && theirs.flags.contains(.quiet)
-        let isLate = now - lastAgreement > 30 * settings.syncMicros && now - lastChange > settings.syncMicros
-        guard isSettled || isLate || isFlooded || theirs.flags.contains(.flooded) else { return }
-        syncFrom = now + settings.syncMicros
+        let isLate = now - lastAgreement > settings.recontactMicros && now - lastChange > settings.periodMicros
+        // Who has just joined catches up with those who join beside it.
+        let isYoung = now < youngUntil
+        guard isSettled || isLate || isYoung || isFlooded || theirs.flags.contains(.flooded) else { return }
+        // A flood of joins is met at full speed; a difference that syncs do not settle is met ever more slowly.
+        let doublings = isFlooded || theirs.flags.contains(.flooded) ? 0 : min(fruitlessSyncs, 5)
+        syncFrom = now + settings.syncMicros << Micros(doublings)
+        fruitlessSyncs += 1
         counters.syncs += 1
         let peer = roster.record(slot)
         let offer = Frame.offer(sums: roster.sums, own: roster.record(own))
@@ -42,6 +48,7 @@ extension Membership {
                 counters.unknownSender += 1
                 return
             }
+            if !seeds.isEmpty { youngUntil = now + 2 * settings.spreadMicros(members: max(64, entries.count)) }
             seeds = []
             let answer = newer(than: entries, in: buckets)
             merge(entries, into: &outbox)
@@ -82,17 +89,14 @@ extension Membership {
     ) {
         if now - syncAnswersFrom >= settings.syncMicros {
             syncAnswersFrom = now
-            syncAnswers = 0
+            syncAnswerBytes = 0
         }
-        learn(record, into: &outbox)
-        guard let slot = roster.slot(of: sender.handle),
-            syncAnswers < settings.syncAnswersMax || !roster.isPresent(slot)
-                || changedAt[slot] == now
-        else {
+        let isNewcomer = learn(record, into: &outbox)
+        guard let slot = roster.slot(of: sender.handle) else { return }
+        guard isNewcomer || syncAnswerBytes < settings.syncAnswerBytesMax else {
             counters.overLimit += 1
             return
         }
-        syncAnswers += 1
         let peer = roster.record(slot)
         var differs = [Bool](repeating: false, count: Frame.bucketCount)
         for bucket in 0..<Frame.bucketCount { differs[bucket] = sums[bucket] != roster.sums[bucket] }
@@ -108,7 +112,9 @@ extension Membership {
             buckets.append(UInt8(bucket))
             for slot in slotsOf[bucket] {
                 entries.append(entry(slot))
-                bytes += 160 + entries[entries.count - 1].accusations.count * Accusation.encodedBytes
+                let size = 160 + entries[entries.count - 1].accusations.count * Accusation.encodedBytes
+                bytes += size
+                syncAnswerBytes += size
             }
             if bytes > settings.frameBytes / 2 {
                 let frame = Frame.reply(buckets: buckets, entries: entries)
@@ -216,6 +222,10 @@ extension Membership {
             bury(slot, as: .dead, into: &outbox)
             return
         }
+        if roster.status(slot) == .suspect {
+            hearSuspicion(of: handle, version: version, entry.accusations, into: &outbox)
+            return
+        }
         // This node holds it alive. It is asked first, with the claim; if it has not refuted some seconds later, the
         // evidence is heard like any other.
         let asked = contactedAt[slot]
@@ -234,6 +244,7 @@ extension Membership {
 
     /// What one period brings besides its probe.
     mutating func keepHouse(into outbox: inout [Directive]) {
+        recentRecords /= 2
         if !seeds.isEmpty { greetSeeds(into: &outbox) }
         if !wanted.isEmpty { fetchDescriptions(into: &outbox) }
         let forgetAfter = 2 * health.stretch(settings.periodMicros)
@@ -305,9 +316,14 @@ extension Membership {
             guard roster.isTaken(next.slot), roster.record(next.slot).version == next.version else { continue }
             contact(next.slot, version: next.version, into: &outbox)
         }
-        guard now < reunionUntil else { return }
-        while left > 0, let slot = pickDead() {
-            left -= 1
+        guard now < reunionUntil, gone.count > 0 else { return }
+        // Everybody does this at once, so each asks for his share: the dead hear about five questions a second
+        // between them and the whole mesh for each of them, however many ask.
+        let share = min(Double(left), Double(gone.count) / Double(max(1, memberCount)))
+        var asks = Int(share)
+        if random.unit() < share - Double(asks) { asks += 1 }
+        for _ in 0..<asks {
+            guard let slot = pickDead() else { return }
             contact(slot, version: roster.record(slot).version, into: &outbox)
         }
     }

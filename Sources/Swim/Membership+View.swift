@@ -38,6 +38,11 @@ extension Membership {
         roster.slot(of: id.handle).flatMap { cases[$0] }
     }
 
+    /// A member's own words about itself, empty when none are known.
+    package func description(of id: NodeID) -> [UInt8] {
+        roster.slot(of: id.handle).map { descriptions[$0] } ?? []
+    }
+
     private func member(_ slot: Int) -> Member {
         let record = roster.record(slot)
         let suspicion = cases[slot]

@@ -55,11 +55,16 @@ package struct Membership: Sendable {
 
     // Anti-entropy and talk.
     var seeds: [Endpoint] = []
+    var youngUntil: Micros = .min
     var isGossiping = false
     var lastChange: Micros
     var lastAgreement: Micros
     var syncFrom: Micros
-    var syncAnswers = 0
+    /// Syncs begun without agreement since; each doubles the wait for the next.
+    var fruitlessSyncs = 0
+    var syncAnswerBytes = 0
+    /// Records learned, halved with each period.
+    var recentRecords = 0
     var syncAnswersFrom: Micros
     var descriptions = Pages<[UInt8]>(absent: [])
     var describedVersions = Pages<UInt32>(absent: 0)
@@ -246,8 +251,9 @@ package struct Membership: Sendable {
         rumors.isEmpty && now - lastChange > 2 * settings.spreadMicros(members: memberCount)
     }
 
-    /// More to tell than gossip carries within a spreading time.
-    var isFlooded: Bool { rumors.count > 48 }
+    /// More records to tell than gossip carries within a spreading time. Deaths do not count: a sync does not spread
+    /// them, every node concludes them for itself.
+    var isFlooded: Bool { rumors.count > 48 && recentRecords > 48 }
 
     var sight: Sight {
         var flags: Sight.Flags = []

@@ -74,9 +74,10 @@ package struct Settings: Sendable, Equatable {
 
     // MARK: Anti-entropy
 
-    /// At most one sync is begun in this span, and this many are answered.
-    package var syncMicros: Micros = 1_000_000
-    package var syncAnswersMax = 16
+    /// The least wait between two syncs that this node begins, doubled up to five times while they bring no agreement.
+    package var syncMicros: Micros = 500_000
+    /// Bytes of sync answers in one such span. Newcomers are always answered.
+    package var syncAnswerBytesMax = 8_000_000
 
     // MARK: Switches
 

@@ -1,0 +1,242 @@
+import Swim
+
+/// Names, keys and addresses of the simulated nodes, by index, with a signer that has the sizes of Ed25519 and no cost.
+enum Names {
+    struct Signer: RecordSigner {
+        let key: PublicKey
+
+        func name(of key: PublicKey) -> NodeID { NodeID(high: key.words.0, low: key.words.1) }
+        func sign(_ bytes: [UInt8]) -> Signature { Self.signature(bytes, key) }
+        func isValid(_ signature: Signature, of bytes: [UInt8], by key: PublicKey) -> Bool {
+            signature == Self.signature(bytes, key)
+        }
+        /// Symmetric in the pair, as a token under the pair's key is.
+        func token(nonce: UInt64, peer: NodeID) -> UInt64 { Random.mix(nonce ^ key.words.0 ^ peer.high) }
+        func digest(of bytes: [UInt8]) -> UInt64 { bytes.reduce(7) { Random.mix($0 ^ UInt64($1)) } }
+
+        private static func signature(_ bytes: [UInt8], _ key: PublicKey) -> Signature {
+            var sum = key.words.0
+            for byte in bytes { sum = (sum ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+            return Signature(low: (Random.mix(sum), 1, 2, 3), high: (4, 5, 6, key.words.1))
+        }
+    }
+
+    /// The index sits in the low bits of the name, so that a note needs no table.
+    static func id(_ index: Int) -> NodeID { NodeID(high: key(index).words.0, low: UInt64(index)) }
+
+    static func key(_ index: Int) -> PublicKey {
+        PublicKey(Random.mix(UInt64(index) &+ 77), UInt64(index), 5, 6)
+    }
+
+    static func index(_ id: NodeID) -> Int { Int(id.low) }
+
+    static func endpoint(_ index: Int, port: UInt16 = 7946) -> Endpoint {
+        Endpoint(ipv4: UInt32(truncatingIfNeeded: 0x0a00_0000 + index), port: port)
+    }
+
+    static func record(_ index: Int, zones: Int, generation: UInt64 = 1) -> Record {
+        var record = Record(
+            id: id(index),
+            key: key(index),
+            version: Version(generation: generation, incarnation: 0),
+            endpoint: endpoint(index),
+            zone: UInt64(index % max(zones, 1))
+        )
+        record.signature = Signer(key: record.key).sign(record.signedBytes)
+        return record
+    }
+}
+
+/// A machine of ours in the simulation: the driver, reduced to the network.
+struct SwimStation: Station {
+    typealias Body = [UInt8]
+
+    var machine: Membership
+    let index: Int
+    /// The node's own clock runs ahead of the simulation's by this: no rule may rest on a common clock.
+    private let ahead: Micros
+    private var outbox: [Directive] = []
+
+    init(machine: Membership, index: Int) {
+        self.machine = machine
+        self.index = index
+        ahead = Self.ahead(index)
+    }
+
+    static func ahead(_ index: Int) -> Micros { Micros(index % 97) * 7_777_777 }
+
+    var nextDeadline: Micros { machine.nextDeadline - ahead }
+
+    mutating func receive(_ body: [UInt8], isStream: Bool, from: Int, at now: Micros, into post: inout Post<[UInt8]>) {
+        if isStream {
+            machine.receiveFrame(body, from: Names.id(from), at: now + ahead, into: &outbox)
+        } else {
+            machine.receive(body, from: Names.id(from), at: now + ahead, into: &outbox)
+        }
+        obey(now, into: &post)
+    }
+
+    mutating func advance(to now: Micros, into post: inout Post<[UInt8]>) {
+        machine.advance(to: now + ahead, into: &outbox)
+        obey(now, into: &post)
+    }
+
+    mutating func command(_ command: Command, at now: Micros, into post: inout Post<[UInt8]>) {
+        machine.command(command, at: now + ahead, into: &outbox)
+        obey(now, into: &post)
+    }
+
+    static func fingerprint(_ body: [UInt8]) -> UInt64 {
+        var sum = UInt64(body.count)
+        for byte in body.prefix(17) { sum = sum << 5 ^ sum >> 59 ^ UInt64(byte) }
+        for byte in body.suffix(16) { sum = sum << 5 ^ sum >> 59 ^ UInt64(byte) }
+        return sum
+    }
+
+    private mutating func obey(_ now: Micros, into post: inout Post<[UInt8]>) {
+        for directive in outbox {
+            switch directive {
+            case .send(let body, _, let endpoint):
+                precondition(body.count <= machine.settings.bodyBytes, "I5: a datagram is within its budget")
+                post.parcels.append(
+                    Parcel(
+                        body: body,
+                        to: Self.index(endpoint),
+                        port: endpoint.port,
+                        isStream: false,
+                        bytes: body.count + machine.settings.sealBytes
+                    )
+                )
+            case .stream(let frame, _, let endpoint), .greet(let frame, let endpoint):
+                precondition(frame.count <= machine.settings.frameBytes, "I5: a frame is within its bound")
+                post.parcels.append(
+                    Parcel(
+                        body: frame,
+                        to: Self.index(endpoint),
+                        port: endpoint.port,
+                        isStream: true,
+                        bytes: frame.count + 20
+                    )
+                )
+            case .event(let event): note(event, now, into: &post)
+            case .persist: break
+            }
+        }
+        outbox.removeAll(keepingCapacity: true)
+    }
+
+    private func note(_ event: MemberEvent, _ now: Micros, into post: inout Post<[UInt8]>) {
+        let id: NodeID
+        let kind: Note.Kind
+        switch event {
+        case .changed(let member, _, let status, _):
+            id = member
+            kind =
+                switch status {
+                case .alive: .alive
+                case .suspect: .suspect
+                case .dead: .dead
+                case .left: .left
+                }
+        case .usable(let member, let isUsable):
+            id = member
+            kind = isUsable ? .usable : .unusable
+        default: return
+        }
+        post.notes.append(
+            Note(
+                at: now,
+                observer: Int32(truncatingIfNeeded: index),
+                subject: Int32(truncatingIfNeeded: Names.index(id)),
+                kind: kind
+            )
+        )
+    }
+
+    private static func index(_ endpoint: Endpoint) -> Int { Int(endpoint.low) - 0x0a00_0000 }
+}
+
+extension Simulation where S == SwimStation {
+    /// A cluster whose members know each other from the start.
+    static func cluster(
+        _ count: Int,
+        seed: UInt64,
+        zones: Int = 1,
+        settings: Settings = Settings()
+    ) -> Simulation<SwimStation> {
+        var roster = Roster(digestKey: settings.digestKey)
+        for index in 0..<count { _ = roster.add(Names.record(index, zones: zones), status: .alive) }
+        let stations = (0..<count).map { index in
+            SwimStation(
+                machine: Membership(
+                    settings: settings,
+                    own: Names.record(index, zones: zones),
+                    known: roster,
+                    signer: Names.Signer(key: Names.key(index)),
+                    seed: Random.mix(seed &* 1_000_003 &+ UInt64(index)),
+                    now: SwimStation.ahead(index)
+                ),
+                index: index
+            )
+        }
+        return Simulation(stations: stations, seed: seed)
+    }
+
+    /// A machine that knows nobody yet.
+    static func newborn(
+        _ index: Int,
+        seed: UInt64,
+        zones: Int = 1,
+        generation: UInt64 = 1,
+        settings: Settings = Settings(),
+        now: Micros
+    ) -> SwimStation {
+        SwimStation(
+            machine: Membership(
+                settings: settings,
+                own: Names.record(index, zones: zones, generation: generation),
+                signer: Names.Signer(key: Names.key(index)),
+                seed: Random.mix(seed &* 1_000_003 &+ UInt64(index) &+ UInt64(now)),
+                now: now + SwimStation.ahead(index)
+            ),
+            index: index
+        )
+    }
+
+    func join(_ node: Int, through seed: Int) {
+        with(node) { station, post in
+            station.command(.join([Names.endpoint(seed)]), at: now, into: &post)
+        }
+    }
+
+    func move(_ node: Int, port: UInt16) {
+        ports[node] = port
+        with(node) { station, post in
+            station.command(.move(Names.endpoint(node, port: port)), at: now, into: &post)
+        }
+    }
+
+    /// Seconds until all running nodes hold the same view and count so many members; infinite when they never do.
+    func agreement(present: Int, within limit: Micros) -> Double {
+        let start = now
+        while now < start + limit {
+            run(until: now + 100_000)
+            guard agrees, let node = (0..<count).first(where: { conditions[$0] == .running }) else { continue }
+            if stations[node].machine.presentCount == present { return Double(now - start) / 1e6 }
+        }
+        return .infinity
+    }
+
+    /// Whether all running nodes hold the same view.
+    var agrees: Bool {
+        let running = (0..<count).filter { conditions[$0] == .running }
+        guard let first = running.first else { return true }
+        let digest = stations[first].machine.viewDigest
+        return running.allSatisfy { stations[$0].machine.viewDigest == digest }
+    }
+
+    /// The sum of what all running machines counted.
+    func total(_ counter: KeyPath<Counters, Int>) -> Int {
+        stations.reduce(0) { $0 + $1.machine.counters[keyPath: counter] }
+    }
+}
