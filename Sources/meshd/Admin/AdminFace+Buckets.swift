@@ -1,0 +1,100 @@
+import Hummingbird
+import Mesh
+import Store
+
+/// Buckets, as an admin sees them.
+extension AdminFace {
+    func addBuckets(to api: RouterGroup<BasicRequestContext>) {
+        api.get("buckets") { _, _ in
+            try Self.yes(BucketsAnswer(buckets: node.coordinator.buckets().map(Self.answer)))
+        }
+        api.post("buckets") { request, _ in try await createBucket(Self.body(NewBucket.self, of: request)) }
+        api.get("buckets/:bucket") { _, context in
+            try Self.yes(Self.answer(bucket(context.parameters.require("bucket"))))
+        }
+        api.delete("buckets/:bucket") { _, context in
+            try await deleteBucket(context.parameters.require("bucket"))
+        }
+        api.put("buckets/:bucket/versioning") { request, context in
+            let change = try await Self.body(VersioningChange.self, of: request)
+            return try await setVersioning(change.versioning, of: context.parameters.require("bucket"))
+        }
+    }
+
+    /// The bucket with this name, or the error that says there is none.
+    func bucket(_ name: String) throws -> Bucket {
+        guard let bucket = node.coordinator.bucket(named: name) else {
+            throw AdminError(.notFound, "no_such_bucket", "there is no bucket \(name)")
+        }
+        return bucket
+    }
+
+    private func createBucket(_ new: NewBucket) async throws -> Response {
+        guard BucketName.mayBeCreated(new.name) else {
+            throw AdminError(.badRequest, "invalid_name", "\"\(new.name.prefix(80))\" cannot be a bucket's name")
+        }
+        let bucket = Bucket(
+            id: BucketID(rawValue: SecureRandom.word()),
+            name: new.name,
+            createdMillis: JSON.nowMillis(),
+            versioning: try Self.versioning(new.versioning ?? "off"),
+            settings: []
+        )
+        switch try await node.coordinator.commit(.createBucket(bucket)) {
+        case .done: return try Self.yes(Self.answer(bucket), status: .created)
+        case .bucketExists: throw AdminError(.conflict, "bucket_exists", "there is a bucket \(new.name) already")
+        case let other: throw Self.unexpected(other)
+        }
+    }
+
+    private func deleteBucket(_ name: String) async throws -> Response {
+        switch try await node.coordinator.commit(.deleteBucket(bucket(name).id)) {
+        case .done: return try Self.yes(Nothing())
+        case .bucketNotEmpty: throw AdminError(.conflict, "bucket_not_empty", "the bucket \(name) is not empty")
+        case .noSuchBucket: throw AdminError(.notFound, "no_such_bucket", "there is no bucket \(name)")
+        case let other: throw Self.unexpected(other)
+        }
+    }
+
+    private func setVersioning(_ text: String, of name: String) async throws -> Response {
+        let versioning = try Self.versioning(text)
+        var bucket = try bucket(name)
+        guard versioning != .off || bucket.versioning == .off else {
+            throw AdminError(.conflict, "versioning_was_on", "versioning that was on can only be suspended")
+        }
+        switch try await node.coordinator.commit(.setVersioning(bucket.id, versioning)) {
+        case .done:
+            bucket.versioning = versioning
+            return try Self.yes(Self.answer(bucket))
+        case .noSuchBucket: throw AdminError(.notFound, "no_such_bucket", "there is no bucket \(name)")
+        case let other: throw Self.unexpected(other)
+        }
+    }
+
+    private static func unexpected(_ outcome: Outcome) -> AdminError {
+        AdminError(.internalServerError, "internal", "the store answered \(outcome)")
+    }
+
+    private static func versioning(_ text: String) throws -> Versioning {
+        switch text {
+        case "off": return .off
+        case "enabled": return .on
+        case "suspended": return .suspended
+        default: throw AdminError(.badRequest, "invalid", "versioning is one of off, enabled, suspended")
+        }
+    }
+
+    private static func answer(_ bucket: Bucket) -> BucketAnswer {
+        let versioning =
+            switch bucket.versioning {
+            case .off: "off"
+            case .on: "enabled"
+            case .suspended: "suspended"
+            }
+        return BucketAnswer(
+            name: bucket.name,
+            created: JSON.date(millis: bucket.createdMillis),
+            versioning: versioning
+        )
+    }
+}

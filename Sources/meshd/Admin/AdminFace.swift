@@ -1,0 +1,142 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import Mesh
+import Store
+
+/// The admin port: health, metrics and `/api/v1`, described in docs/openapi.yaml.
+struct AdminFace: Sendable {
+    let node: Node
+
+    func responder() -> some HTTPResponder<BasicRequestContext> {
+        let router = Router(context: BasicRequestContext.self)
+        router.add(middleware: FaultEnvelope())
+        router.get("health/live") { _, _ in Self.text("alive\n") }
+        router.get("health/ready") { _, _ in
+            node.isReady ? Self.text("ready\n") : Self.text("not ready\n", status: .serviceUnavailable)
+        }
+        router.get("metrics") { _, _ in
+            Self.text(MetricsPage(node: node).text, type: "text/plain; version=0.0.4; charset=utf-8")
+        }
+        let api = router.group("api/v1").add(middleware: TokenGate(token: node.adminToken))
+        addStatus(to: api)
+        addBuckets(to: api)
+        addKeys(to: api)
+        return router.buildResponder()
+    }
+
+    // MARK: Answers
+
+    private static func text(
+        _ text: String,
+        status: HTTPResponse.Status = .ok,
+        type: String = "text/plain; charset=utf-8"
+    ) -> Response {
+        Response(
+            status: status,
+            headers: [.contentType: type, .cacheControl: "no-store"],
+            body: .init(byteBuffer: ByteBuffer(string: text))
+        )
+    }
+
+    static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
+        Response(
+            status: status,
+            headers: [.contentType: "application/json", .cacheControl: "no-store"],
+            body: .init(byteBuffer: ByteBuffer(bytes: try JSON.bytes(value)))
+        )
+    }
+
+    static func yes<Value: Codable & Sendable>(_ value: Value, status: HTTPResponse.Status = .ok) throws -> Response {
+        try json(Envelope(success: true, data: value, error: nil), status: status)
+    }
+
+    /// The JSON in a request's body: small, or refused.
+    static func body<Value: Decodable>(_ type: Value.Type, of request: Request) async throws -> Value {
+        var request = request
+        let buffer: ByteBuffer
+        do {
+            buffer = try await request.collectBody(upTo: 64 << 10)
+        } catch {
+            throw AdminError(.contentTooLarge, "too_large", "the request body is longer than 64 KiB or was cut off")
+        }
+        do {
+            return try JSON.value(type, from: Array(buffer.readableBytesView))
+        } catch {
+            throw AdminError(.badRequest, "bad_json", "the request body is not the JSON that this call expects")
+        }
+    }
+}
+
+/// A call that was refused or failed, as the caller sees it.
+struct AdminError: Error, Sendable {
+    let status: HTTPResponse.Status
+    let fault: Fault
+
+    init(_ status: HTTPResponse.Status, _ code: String, _ message: String) {
+        self.status = status
+        self.fault = Fault(code: code, message: message)
+    }
+
+    /// The one table from the rooms' errors to the admin API's.
+    init(_ error: any Error) {
+        switch error {
+        case let error as AdminError: self = error
+        case AccessError.noSuchKey(let id): self.init(.notFound, "no_such_key", "there is no access key \(id)")
+        case AccessError.keyExists(let id): self.init(.conflict, "key_exists", "there is an access key \(id) already")
+        case AccessError.invalid(let what): self.init(.badRequest, "invalid", what)
+        case AccessError.busy(let id): self.init(.conflict, "busy", "\(id) was changed by others at the same time")
+        case StoreError.diskFull(let free):
+            self.init(
+                .init(code: 507, reasonPhrase: "Insufficient Storage"),
+                "disk_full",
+                "the disk is too full for writes: \(free) bytes are free"
+            )
+        case StoreError.overloaded, StoreError.closed:
+            self.init(.serviceUnavailable, "unavailable", "the node cannot take the change now; try again")
+        case let error as any HTTPResponseError where error.status.code < 500:
+            self.init(error.status, "http_\(error.status.code)", error.status.reasonPhrase)
+        default:
+            self.init(.internalServerError, "internal", "the node failed; its log says why")
+        }
+    }
+}
+
+/// Turns every error into the envelope that every answer has.
+private struct FaultEnvelope: RouterMiddleware {
+    @concurrent
+    func handle(
+        _ request: Request,
+        context: BasicRequestContext,
+        next: @concurrent (Request, BasicRequestContext) async throws -> Response
+    ) async throws -> Response {
+        do {
+            return try await next(request, context)
+        } catch {
+            let answer = AdminError(error)
+            if answer.status.code >= 500 {
+                context.logger.error("an admin call failed", metadata: ["error": "\(error)"])
+            }
+            let envelope = Envelope<Nothing>(success: false, data: nil, error: answer.fault)
+            return try AdminFace.json(envelope, status: answer.status)
+        }
+    }
+}
+
+/// Lets through who knows the admin token. The comparison takes the same time for every wrong one.
+private struct TokenGate: RouterMiddleware {
+    let token: Secret
+
+    @concurrent
+    func handle(
+        _ request: Request,
+        context: BasicRequestContext,
+        next: @concurrent (Request, BasicRequestContext) async throws -> Response
+    ) async throws -> Response {
+        let given = request.headers[.authorization] ?? ""
+        guard given.hasPrefix("Bearer "), Secret(String(given.dropFirst(7))).isEqual(to: token) else {
+            throw AdminError(.unauthorized, "unauthorized", "this call needs the header Authorization: Bearer TOKEN")
+        }
+        return try await next(request, context)
+    }
+}

@@ -1,0 +1,156 @@
+/// The values of the admin API, as both its server and the command line know them; docs/openapi.yaml describes them.
+
+/// What every answer is wrapped in.
+struct Envelope<Value: Codable & Sendable>: Codable, Sendable {
+    var success: Bool
+    var data: Value?
+    var error: Fault?
+}
+
+/// Why a call failed: a code for programs, a sentence for people.
+struct Fault: Codable, Sendable {
+    var code: String
+    var message: String
+}
+
+/// An answer that says nothing but yes.
+struct Nothing: Codable, Sendable {}
+
+struct StatusAnswer: Codable, Sendable {
+    struct Storage: Codable, Sendable {
+        var buckets: Int
+        var versions: UInt64
+        var logicalBytes: UInt64
+        var segmentBytes: UInt64
+        var deadBytes: UInt64
+        var indexBytes: UInt64
+        var freeBytes: UInt64
+        var readOnly: Bool
+        var corruptions: UInt64
+    }
+
+    var name: String
+    var node: String
+    var zone: String
+    var version: String
+    var mode: String
+    var health: String
+    var uptimeSeconds: UInt64
+    var s3: String
+    var admin: String
+    var storage: Storage
+    var accessKeys: Int
+}
+
+struct ClusterAnswer: Codable, Sendable {
+    struct Member: Codable, Sendable {
+        var id: String
+        var name: String
+        var zone: String
+        var state: String
+        var s3: String
+    }
+
+    var enabled: Bool
+    var mode: String
+    var nodes: [Member]
+    var health: String
+    var features: [String: Bool]
+}
+
+struct BucketAnswer: Codable, Sendable {
+    var name: String
+    var created: String
+    /// `off`, `enabled` or `suspended`.
+    var versioning: String
+}
+
+struct BucketsAnswer: Codable, Sendable {
+    var buckets: [BucketAnswer]
+}
+
+struct NewBucket: Codable, Sendable {
+    var name: String
+    var versioning: String?
+}
+
+struct VersioningChange: Codable, Sendable {
+    var versioning: String
+}
+
+struct KeyAnswer: Codable, Sendable {
+    struct BucketGrant: Codable, Sendable {
+        var bucket: String
+        /// Of `read`, `write`, `owner`.
+        var rights: [String]
+    }
+
+    var id: String
+    var created: String
+    var disabled: Bool
+    var admin: Bool
+    var createBuckets: Bool
+    var grants: [BucketGrant]
+    /// Only in the answer to the creation of a key.
+    var secret: String?
+}
+
+struct KeysAnswer: Codable, Sendable {
+    var keys: [KeyAnswer]
+}
+
+/// A new key: with an id and a secret it is imported, else both are made.
+struct NewKey: Codable, Sendable {
+    var id: String?
+    var secret: String?
+    var admin: Bool?
+    var createBuckets: Bool?
+}
+
+struct KeyChange: Codable, Sendable {
+    var disabled: Bool?
+    var admin: Bool?
+    var createBuckets: Bool?
+}
+
+struct GrantChange: Codable, Sendable {
+    var bucket: String
+    var rights: [String]
+}
+
+struct ConfigAnswer: Codable, Sendable {
+    struct Entry: Codable, Sendable {
+        var name: String
+        var value: String
+        var from: String
+        var `default`: String
+        var allowed: String
+        var variable: String
+        var purpose: String
+    }
+
+    var settings: [Entry]
+
+    init(_ settings: Settings) {
+        self.settings = settings.entries.map { entry in
+            Entry(
+                name: entry.setting.name,
+                value: entry.text,
+                from: entry.origin.description,
+                default: entry.setting.fallback,
+                allowed: entry.setting.kind.allowed,
+                variable: entry.setting.variable,
+                purpose: entry.setting.purpose
+            )
+        }
+    }
+}
+
+/// `DIR/endpoints.json`: where this node really listens.
+struct Endpoints: Codable, Hashable, Sendable {
+    var s3: String
+    var admin: String
+    /// Empty while nobody listens for other nodes.
+    var mesh: String
+    var pid: Int32
+}

@@ -1,0 +1,91 @@
+import ArgumentParser
+import Glibc
+
+/// The settings as flags: one per row of `Setting.all`, which holds their meaning.
+struct ConfigOptions: ParsableArguments {
+    @Option(help: "Read settings from this TOML file.")
+    var config: String?
+    @Option(help: "The directory that holds everything this node keeps.")
+    var dataDir: String?
+    @Option(help: "This node's name.")
+    var name: String?
+    @Option(help: "The failure zone of this node.")
+    var zone: String?
+    @Option(help: ArgumentHelp("Where S3 clients connect.", valueName: "host:port"))
+    var s3Listen: String?
+    @Option(help: ArgumentHelp("Where the admin API, health and metrics are.", valueName: "host:port"))
+    var adminListen: String?
+    @Option(help: ArgumentHelp("Where other nodes connect.", valueName: "host:port"))
+    var meshListen: String?
+    @Option(help: "The region that S3 signatures must name.")
+    var region: String?
+    @Option(help: "Domains whose subdomains are bucket names, separated by commas.")
+    var domain: String?
+    @Option(help: "PEM certificate chain for the S3 port.")
+    var tlsCertificate: String?
+    @Option(help: "PEM private key for the S3 port.")
+    var tlsKey: String?
+    @Option(help: "PEM certificate chain for the admin port.")
+    var adminTlsCertificate: String?
+    @Option(help: "PEM private key for the admin port.")
+    var adminTlsKey: String?
+    @Option(help: "trace, debug, info, notice, warning, error or critical.")
+    var logLevel: String?
+    @Option(help: "S3 connections at once.")
+    var connectionsMax: String?
+    @Option(help: "Admin connections at once.")
+    var adminConnectionsMax: String?
+    @Option(help: "A connection that is silent this long is closed.")
+    var idleTimeout: String?
+    @Option(help: "Requests may go on this long after a stop was asked for.")
+    var shutdownTimeout: String?
+    @Option(help: "Below this much free space the node turns read-only.")
+    var diskReserve: String?
+    @Option(help: "Bytes per second of the background check; 0 switches it off.")
+    var scrubRate: String?
+    @Option(help: "Objects up to this size live in the index.")
+    var inlineLimit: String?
+    @Option(help: "A segment file is closed at this size.")
+    var segmentSize: String?
+    @Option(help: "Threads that read from the disk.")
+    var readerThreads: String?
+    @Option(help: "Writes that may wait for the disk.")
+    var writeQueue: String?
+    @Option(help: "Segments with a larger share of dead bytes are rewritten.")
+    var compactionShare: String?
+
+    /// What was given, by the settings' names.
+    var given: [(name: String, text: String)] {
+        let all: [(String, String?)] = [
+            ("data-dir", dataDir), ("name", name), ("zone", zone), ("s3-listen", s3Listen),
+            ("admin-listen", adminListen), ("mesh-listen", meshListen), ("region", region), ("domain", domain),
+            ("tls-certificate", tlsCertificate), ("tls-key", tlsKey), ("admin-tls-certificate", adminTlsCertificate),
+            ("admin-tls-key", adminTlsKey), ("log-level", logLevel), ("connections-max", connectionsMax),
+            ("admin-connections-max", adminConnectionsMax), ("idle-timeout", idleTimeout),
+            ("shutdown-timeout", shutdownTimeout), ("disk-reserve", diskReserve), ("scrub-rate", scrubRate),
+            ("inline-limit", inlineLimit), ("segment-size", segmentSize), ("reader-threads", readerThreads),
+            ("write-queue", writeQueue), ("compaction-share", compactionShare),
+        ]
+        return all.compactMap { name, text in text.map { (name, $0) } }
+    }
+
+    /// The effective settings of this process.
+    func resolve() throws -> Settings {
+        try SettingsSources.gather(flags: given, environment: processEnvironment(), configPath: config).resolve()
+    }
+}
+
+/// The environment as name and value; entries that are not UTF-8 are repaired, not dropped.
+func processEnvironment() -> [String: String] {
+    var result: [String: String] = [:]
+    // `environ` is written only by setenv, which this program never calls.
+    var entry = environ
+    while let text = entry.pointee {
+        let line = String(cString: text)
+        if let equals = line.firstIndex(of: "=") {
+            result[String(line[..<equals])] = String(line[line.index(after: equals)...])
+        }
+        entry += 1
+    }
+    return result
+}

@@ -1,0 +1,44 @@
+import Mesh
+import Swim
+
+/// What a person sees when a node is up: where it is and, on the first start only, its keys and what to do next.
+enum Banner {
+    static func text(
+        settings: Settings,
+        endpoints: Endpoints,
+        identity: NodeIdentity,
+        firstKey: AccessKey?,
+        directory: DataDirectory
+    ) -> String {
+        let s3 = (settings.tls == nil ? "http://" : "https://") + endpoints.s3
+        let admin = (settings.adminTLS == nil ? "http://" : "https://") + endpoints.admin
+        var text = """
+
+            meshd \(Meshd.version): \(settings.name) is up
+              S3       \(s3)   region \(settings.region)
+              Admin    \(admin)   token in \(directory.tokenFile)
+              Data     \(directory.path)
+              Node     \(identity.id)
+
+            """
+        if let key = firstKey {
+            text += """
+
+                  This is the first start. The admin key, shown this once and kept in \(directory.rootKeyFile):
+                    access key  \(key.id)
+                    secret key  \(key.secret.revealed)
+
+                  Next:
+                    export AWS_ACCESS_KEY_ID=\(key.id) AWS_SECRET_ACCESS_KEY=\(key.secret.revealed)
+                    export AWS_REGION=\(settings.region) AWS_ENDPOINT_URL=\(s3)
+                    aws s3 mb s3://first
+                    aws s3 cp README.md s3://first/
+                    curl --aws-sigv4 aws:amz:\(settings.region):s3 --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
+                \(s3)/first/README.md
+                    meshd status --data-dir \(directory.path)
+
+                """
+        }
+        return text
+    }
+}

@@ -1,0 +1,108 @@
+import Mesh
+import Store
+
+/// The small files of a data directory, beside the store: who this node is, and the secrets of its first start.
+struct DataDirectory: Sendable {
+    let path: String
+
+    var adminSocket: String { path + "/admin.sock" }
+    var endpointsFile: String { path + "/endpoints.json" }
+    var tokenFile: String { path + "/admin-token" }
+    var rootKeyFile: String { path + "/root-key.json" }
+    private var identityFile: String { path + "/node-key" }
+
+    /// Makes the directory, readable by its owner only.
+    func create() throws(StoreError) { try SmallFile.makeDirectory(path, mode: 0o700) }
+
+    /// Who this node is; made on the first start.
+    func identity() throws -> NodeIdentity {
+        if let bytes = try SmallFile.read(identityFile) {
+            guard let seed = Self.bytes(ofHex: bytes), let identity = NodeIdentity(seed: seed) else {
+                throw CommandFailure("\(identityFile) is damaged: it should hold 64 hexadecimal digits")
+            }
+            return identity
+        }
+        let identity = NodeIdentity()
+        try SmallFile.write(Self.hex(of: identity.seed.revealedBytes) + [0x0A], to: identityFile)
+        return identity
+    }
+
+    /// The token that opens the admin API; made on the first start.
+    func adminToken() throws -> Secret {
+        if let token = try readAdminToken() { return token }
+        let token = SecureRandom.token()
+        try SmallFile.write(token.revealedBytes + [0x0A], to: tokenFile)
+        return token
+    }
+
+    /// The token, if this directory has one.
+    func readAdminToken() throws(StoreError) -> Secret? {
+        guard let bytes = try SmallFile.read(tokenFile) else { return nil }
+        let token = bytes.filter { $0 > 0x20 && $0 < 0x7F }
+        return token.isEmpty ? nil : Secret(bytes: token)
+    }
+
+    func write(_ endpoints: Endpoints) throws {
+        try SmallFile.write(try JSON.bytes(endpoints) + [0x0A], to: endpointsFile, mode: 0o644)
+    }
+
+    func removeEndpoints() throws(StoreError) { try SmallFile.remove(endpointsFile) }
+
+    /// The first admin key, from the environment or new; nil when this store has had its first start.
+    ///
+    /// The file is written before the register: a crash between the two leaves a key that the next start takes up.
+    func firstKey(in keys: AccessKeys, environment: [String: String]) async throws -> AccessKey? {
+        guard keys.all().isEmpty, keys.rejected.isEmpty else { return nil }
+        let key = try rootKey(environment: environment)
+        try SmallFile.write(
+            try JSON.bytes(RootKey(accessKey: key.id, secretKey: key.secret.revealed)) + [0x0A],
+            to: rootKeyFile
+        )
+        try await keys.add(key)
+        return key
+    }
+
+    private func rootKey(environment: [String: String]) throws -> AccessKey {
+        var id = SecureRandom.accessKeyID()
+        var secret = SecureRandom.secretKey()
+        let given = (environment["MESHD_ROOT_ACCESS_KEY"] ?? "", environment["MESHD_ROOT_SECRET_KEY"] ?? "")
+        guard given.0.isEmpty == given.1.isEmpty else {
+            throw CommandFailure("MESHD_ROOT_ACCESS_KEY and MESHD_ROOT_SECRET_KEY must both be set, or neither")
+        }
+        if !given.0.isEmpty {
+            (id, secret) = (given.0, Secret(given.1))
+        } else if let bytes = try SmallFile.read(rootKeyFile), let kept = try? JSON.value(RootKey.self, from: bytes) {
+            (id, secret) = (kept.accessKey, Secret(kept.secretKey))
+        }
+        if let fault = AccessKey.fault(ofID: id) ?? AccessKey.fault(ofSecret: secret) {
+            throw CommandFailure("the first admin key cannot be used: \(fault)")
+        }
+        var key = AccessKey(id: id, secret: secret, createdMillis: JSON.nowMillis())
+        key.isAdmin = true
+        return key
+    }
+
+    private static func hex(of bytes: [UInt8]) -> [UInt8] {
+        let digits = Array("0123456789abcdef".utf8)
+        return bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+    }
+
+    private static func bytes(ofHex text: [UInt8]) -> [UInt8]? {
+        let digits = text.filter { $0 > 0x20 }
+        guard digits.count.isMultiple(of: 2) else { return nil }
+        var bytes: [UInt8] = []
+        for index in stride(from: 0, to: digits.count, by: 2) {
+            guard let high = Character(Unicode.Scalar(digits[index])).hexDigitValue,
+                let low = Character(Unicode.Scalar(digits[index + 1])).hexDigitValue
+            else { return nil }
+            bytes.append(UInt8(high << 4 | low))
+        }
+        return bytes
+    }
+}
+
+/// `DIR/root-key.json`.
+struct RootKey: Codable, Sendable {
+    var accessKey: String
+    var secretKey: String
+}
