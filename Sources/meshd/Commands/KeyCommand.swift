@@ -47,7 +47,7 @@ struct KeyCommand: AsyncParsableCommand {
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Make a key; its secret is shown this once.")
-        @Flag(help: "It may do everything.") var admin = false
+        @Flag(name: .customLong("full-access"), help: "It may do everything.") var admin = false
         @Flag(help: "It may create buckets, which it then owns.") var createBuckets = false
         @OptionGroup var options: ClientOptions
 
@@ -64,7 +64,7 @@ struct KeyCommand: AsyncParsableCommand {
                 "Take over a key that exists elsewhere; its secret is read from MESHD_SECRET_KEY or standard input."
         )
         @Argument var id: String
-        @Flag(help: "It may do everything.") var admin = false
+        @Flag(name: .customLong("full-access"), help: "It may do everything.") var admin = false
         @Flag(help: "It may create buckets, which it then owns.") var createBuckets = false
         @OptionGroup var options: ClientOptions
 

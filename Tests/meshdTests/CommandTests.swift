@@ -1,0 +1,42 @@
+import ArgumentParser
+import Testing
+
+@testable import meshd
+
+@Suite struct CommandTests {
+    @Test("every command of the contract parses, each with --json")
+    func contract() throws {
+        let lines = [
+            "bucket list", "bucket create b", "bucket delete b", "bucket show b", "bucket versioning b enabled",
+            "key list", "key create", "key import id", "key show id", "key disable id", "key enable id",
+            "key delete id", "key grant id b --read", "key revoke id b --owner", "status", "doctor", "config",
+            "version",
+        ]
+        for line in lines {
+            let arguments = line.split(separator: " ").map(String.init)
+            #expect(throws: Never.self, "\(line)") { try Meshd.parseAsRoot(arguments) }
+            #expect(throws: Never.self, "\(line) --json") { try Meshd.parseAsRoot(arguments + ["--json"]) }
+        }
+    }
+
+    @Test("wrong use is refused before any node is asked")
+    func wrongUse() {
+        for line in [
+            "bucket create", "key grant id b", "bucket versioning b on", "status --admin u --data-dir d", "fly",
+        ] {
+            #expect(throws: (any Error).self, "\(line)") {
+                try Meshd.parseAsRoot(line.split(separator: " ").map(String.init))
+            }
+        }
+    }
+
+    @Test("a name becomes one segment of a path, whatever is in it")
+    func segments() {
+        #expect(ClientOptions.segment("a/b ?%é") == "a%2Fb%20%3F%25%C3%A9")
+    }
+
+    @Test("tables line up")
+    func tables() {
+        #expect(Table.text(header: ["A", "B"], rows: [["long", "x"]]) == "A     B\nlong  x")
+    }
+}
