@@ -2,6 +2,7 @@ import Hummingbird
 import HummingbirdCore
 import Logging
 import NIOCore
+import NIOPosix
 import ServiceLifecycle
 
 /// One HTTP port (or socket file): where it is, who answers, how many may connect.
@@ -17,6 +18,23 @@ struct Listener: Sendable {
     var idleTimeoutMillis: UInt64
     var logger: Logger
 
+    /// A service for connections that `face` serves itself, TLS included; `onBound` learns the port that was taken.
+    func service<Face: ServerChildChannel>(
+        connections face: Face,
+        onBound: @escaping @Sendable (ListenAddress?) async -> Void
+    ) -> any Service {
+        let (address, requested) = bindAddress
+        return face.server(
+            configuration: ServerConfiguration(
+                address: address,
+                availableConnectionsDelegate: MaximumAvailableConnections(connectionsMax)
+            ),
+            onServerRunning: { channel in await onBound(Self.taken(requested, channel)) },
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            logger: logger
+        )
+    }
+
     /// A service that answers with `responder` until it is shut down; `onBound` learns the port that was taken.
     func service<Responder: HTTPResponder>(
         _ responder: Responder,
@@ -28,16 +46,7 @@ struct Listener: Sendable {
             let channel = HTTP1Channel(responder: answer, configuration: .init(idleTimeout: idle))
             return if let tls { ReloadingTLSChannel(base: channel, tls: tls) } else { channel }
         }
-        let address: BindAddress
-        let requested: ListenAddress?
-        switch place {
-        case .address(let listen):
-            address = .hostname(listen.host, port: listen.port)
-            requested = listen
-        case .socketFile(let path):
-            address = .unixDomainSocket(path: path)
-            requested = nil
-        }
+        let (address, requested) = bindAddress
         return Application(
             responder: responder,
             server: server,
@@ -46,12 +55,20 @@ struct Listener: Sendable {
                 serverName: "meshd",
                 availableConnectionsDelegate: MaximumAvailableConnections(connectionsMax)
             ),
-            onServerRunning: { channel in
-                await onBound(
-                    requested.map { ListenAddress(host: $0.host, port: channel.localAddress?.port ?? $0.port) }
-                )
-            },
+            onServerRunning: { channel in await onBound(Self.taken(requested, channel)) },
             logger: logger
         )
+    }
+
+    private var bindAddress: (BindAddress, requested: ListenAddress?) {
+        switch place {
+        case .address(let listen): (.hostname(listen.host, port: listen.port), listen)
+        case .socketFile(let path): (.unixDomainSocket(path: path), nil)
+        }
+    }
+
+    /// What was asked for, with the port that was really taken.
+    private static func taken(_ requested: ListenAddress?, _ channel: any Channel) -> ListenAddress? {
+        requested.map { ListenAddress(host: $0.host, port: channel.localAddress?.port ?? $0.port) }
     }
 }

@@ -2,6 +2,8 @@ import Glibc
 import Hummingbird
 import Logging
 import Mesh
+import NIOCore
+import NIOSSL
 import ServiceLifecycle
 import Store
 import Synchronization
@@ -102,13 +104,12 @@ final class Node: Sendable {
         )
         let s3 = Listener(
             place: .address(settings.s3Listen),
-            tls: tls,
             connectionsMax: settings.connectionsMax,
             idleTimeoutMillis: settings.idleTimeoutMillis,
             logger: serverLogger
         )
         var services: [any Service] = [
-            s3.service(S3Face(node: self)) { address in
+            s3.service(connections: makeS3Face(tls: tls, logger: serverLogger)) { address in
                 await self.bound(logger, firstKey) { $0.s3 = address }
             },
             adminListener.service(admin) { address in
@@ -151,6 +152,23 @@ final class Node: Sendable {
         } catch {
             throw CommandFailure("the node cannot listen or had to stop: \(error)")
         }
+    }
+
+    private func makeS3Face(tls: TLSContext?, logger: Logger) -> S3Face {
+        let certificate: (@Sendable () -> NIOSSLContext)? = if let tls { { tls.current } } else { nil }
+        return S3Face(
+            coordinator: coordinator,
+            accessKeys: accessKeys,
+            settings: S3Face.Settings(
+                region: settings.region,
+                domains: settings.domains,
+                inlineBytesMax: settings.store.inlineBytesMax,
+                idleMax: .milliseconds(Int64(settings.idleTimeoutMillis))
+            ),
+            metrics: metrics,
+            tls: certificate,
+            log: logger
+        )
     }
 
     /// Notes a port that is open; the last one makes the node ready and tells everyone.
