@@ -9,6 +9,7 @@ final class Engine: Sendable {
     let staging = Staging()
     let pins = Pins()
     let active = ActiveSegments()
+    let hot = HotRecords()
     let segments: SegmentTable
     let published: PublishedState
     let lanes: [Lane]
@@ -66,6 +67,7 @@ final class Engine: Sendable {
                 metrics: metrics,
                 checkpointer: checkpointer,
                 published: published,
+                hot: hot,
                 sweep: sweep
             ),
             queueMax: settings.queuedWritesMax

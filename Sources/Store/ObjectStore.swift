@@ -74,15 +74,21 @@ package final class ObjectStore: Sendable {
     /// along.
     package func find(_ bucket: BucketID, _ key: Key, _ version: VersionSelector, body: Bool) async throws -> Found? {
         let metrics = engine.metrics
+        let hot = engine.hot
+        if version == .current, !engine.isClosed, let found = hot.find(bucket, key) { return found }
+        let ticket = hot.ticket(bucket, key)
         return try await engine.readers.read { reader in
             try metrics.noting {
+                // A batch is taken when all its jobs have their tickets, so this look is newer than the ticket.
                 try reader.begin()
                 guard let (row, isCurrent) = try reader.versions.select(bucket, key, version) else { return nil }
                 var bytes: ByteBuffer?
                 if body, row.record.body == .inline {
                     bytes = try reader.versions.body(row.bodyID, of: row.record) { ByteBuffer(bytes: $0) }
                 }
-                return Found(record: row.record, inlineBody: bytes, isCurrent: isCurrent)
+                let found = Found(record: row.record, inlineBody: bytes, isCurrent: isCurrent)
+                hot.keep(found, ticket)
+                return found
             }
         }
     }

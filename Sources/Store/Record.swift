@@ -71,6 +71,9 @@ package struct Record: Sendable {
     package var body: Body
     /// Headers, user metadata and checksums, in Mesh's encoding; opaque here.
     package var attributes: [UInt8]
+    /// When it was written, in milliseconds since 1970: what S3 shows as the time of the last change. The stamp cannot
+    /// tell: a conditional write keeps the time of what it replaces.
+    package var modifiedMillis: UInt64
     /// The tag set, in Mesh's encoding; opaque here. The only thing of a version that can change.
     package var tags: [UInt8]
 
@@ -84,11 +87,13 @@ package struct Record: Sendable {
         etag: ETag,
         body: Body,
         attributes: [UInt8],
-        tags: [UInt8]
+        tags: [UInt8],
+        modifiedMillis: UInt64? = nil
     ) {
         self.bucket = bucket
         self.key = key
         self.stamp = stamp
+        self.modifiedMillis = modifiedMillis ?? stamp.millis
         self.kind = kind
         self.isNull = isNull
         self.size = size

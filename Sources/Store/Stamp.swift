@@ -1,7 +1,7 @@
 /// The place of a version in the one total order of its key: `(t, w, q)`, compared in that order.
 ///
 /// - `t`: milliseconds since 1970 shifted left by 16, plus a counter: a per-key Lamport clock with the wall clock as
-///   its floor. Correctness never depends on the clock; `Last-Modified` is read from it.
+///   its floor. Correctness never depends on the clock.
 /// - `w`: the writer, unique for each write that is not conditional (random per start, plus a counter).
 /// - `q`: the depth of conditional successors. A conditional write keeps `t` and `w` of the version it replaces and adds
 ///   one to `q`, so that nothing sorts between a version and its conditional successor.
@@ -22,7 +22,7 @@ package struct Stamp: Hashable, Comparable, Sendable {
 
     package var successor: Stamp { Stamp(t: t, w: w, q: q + 1) }
 
-    /// Milliseconds since 1970: what S3 shows as the time of the last change.
+    /// Milliseconds since 1970 of the last write to the key that was not conditional, or a little later.
     package var millis: UInt64 { t >> 16 }
 
     package static func < (a: Stamp, b: Stamp) -> Bool {

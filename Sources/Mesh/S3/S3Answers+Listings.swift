@@ -42,7 +42,7 @@ extension S3Answers {
             for case .object(let record) in page.entries {
                 xml.open("Contents")
                 xml.element("Key", bytes: record.key.bytes, urlEncoded: url)
-                xml.element("LastModified", millis: record.stamp.millis)
+                xml.element("LastModified", millis: record.modifiedMillis)
                 xml.quoted("ETag", record.etag.text)
                 writeChecksum(of: record, &xml)
                 xml.element("Size", record.size)
@@ -86,7 +86,7 @@ extension S3Answers {
                 xml.element("Key", bytes: record.key.bytes, urlEncoded: url)
                 xml.element("VersionId", VersionID.text(of: record))
                 xml.element("IsLatest", isLatest)
-                xml.element("LastModified", millis: record.stamp.millis)
+                xml.element("LastModified", millis: record.modifiedMillis)
                 if record.kind == .object {
                     xml.quoted("ETag", record.etag.text)
                     writeChecksum(of: record, &xml)

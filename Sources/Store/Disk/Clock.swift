@@ -7,6 +7,12 @@ enum Clock {
     /// Milliseconds since some start; never goes back.
     static func monotonicMillis() -> UInt64 { millis(CLOCK_MONOTONIC) }
 
+    static func monotonicNanos() -> UInt64 {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
+    }
+
     private static func millis(_ clock: clockid_t) -> UInt64 {
         var now = timespec()
         clock_gettime(clock, &now)

@@ -7,7 +7,7 @@ struct RecordRow {
     var bodyID: Int64
 
     private static let layout: UInt8 = 1
-    private static let fixedBytes = 56
+    private static let fixedBytes = 64
 
     /// The seed of the row's checksum: what stands in its key columns.
     static func seed(_ bucket: BucketID, _ key: UnsafeRawBufferPointer, _ stamp: UnsafeRawBufferPointer) -> UInt64 {
@@ -32,6 +32,7 @@ struct RecordRow {
         row.number(record.etag.high)
         row.number(record.etag.low)
         row.number(record.etag.parts)
+        row.number(record.modifiedMillis)
         row.counted(record.attributes)
         row.counted(record.tags)
         let seed = record.key.bytes.withUnsafeBytes { key in
@@ -65,6 +66,7 @@ struct RecordRow {
             }
         let size = try row.number(UInt64.self)
         let etag = ETag(high: try row.number(), low: try row.number(), parts: try row.number())
+        let modifiedMillis = try row.number(UInt64.self)
         record = Record(
             bucket: bucket,
             key: key ?? Key([UInt8](keyBytes)),
@@ -75,7 +77,8 @@ struct RecordRow {
             etag: etag,
             body: body,
             attributes: try row.counted(),
-            tags: try row.counted()
+            tags: try row.counted(),
+            modifiedMillis: modifiedMillis
         )
         try row.end()
     }

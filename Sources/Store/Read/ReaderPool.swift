@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Threads that read, each with a connection and cached statements of its own. What waits is taken in shares: a batch
-/// costs one wake-up and one read transaction.
+/// Threads that read, each with a connection and cached statements of its own. What waits is taken a few at a time: a
+/// batch costs one read transaction, and as long as work keeps coming no wake-up.
 final class ReaderPool: Sendable {
     typealias Job = @Sendable (IndexReader) -> Void
 
@@ -15,7 +15,7 @@ final class ReaderPool: Sendable {
     }
 
     init(index: String, count: Int, queueMax: Int, cacheKibibytes: Int) throws {
-        let inbox = Inbox<Job>(limit: queueMax)
+        let inbox = Inbox<Job>(limit: queueMax, threads: count)
         self.inbox = inbox
         var threads: [StoreThread] = []
         var beats: [Beat] = []
@@ -28,7 +28,7 @@ final class ReaderPool: Sendable {
                 threads.append(
                     try StoreThread("store-read-\(number)") {
                         var batch: [Job] = []
-                        while inbox.take(most: 64, threads: count, into: &batch) {
+                        while inbox.take(most: 4, into: &batch) {
                             beat.count.add(1, ordering: .sequentiallyConsistent)
                             for job in batch { job(reader) }
                             reader.endTransaction()

@@ -15,10 +15,19 @@ final class Inbox<Item: Sendable>: @unchecked Sendable {
     /// Items before this index were taken; only `take` leaves such.
     private var head = 0
     private var sleepers = 0
+    private let threads: Int
+    /// When a thread last came for work, in nanoseconds: long ago means that those awake are held up by the disk.
+    private var lastTake: UInt64 = 0
+
+    /// A wake-up costs more than a point read from the page cache. So a further thread is woken only when those that are
+    /// awake are behind: this many items wait, or nobody came for so long.
+    private static var backlogPerThread: Int { 8 }
+    private static var patienceNanos: UInt64 { 300_000 }
     private var isClosed = false
 
-    init(limit: Int) {
+    init(limit: Int, threads: Int = 1) {
         self.limit = limit
+        self.threads = threads
         mutex = .allocate(capacity: 1)
         filled = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
@@ -38,13 +47,16 @@ final class Inbox<Item: Sendable>: @unchecked Sendable {
         if isClosed { return .closed }
         if items.count - head >= limit { return .full }
         items.append(item)
-        if sleepers > 0 { pthread_cond_signal(filled) }
+        if sleepers > 0, sleepers == threads || isBehind { pthread_cond_signal(filled) }
         return .accepted
     }
 
-    /// Takes at most `most` items, or a fair share of what waits when `threads` take turns. Sleeps while there is
-    /// nothing; false when the inbox is closed and empty.
-    func take(most: Int, threads: Int = 1, into batch: inout [Item]) -> Bool {
+    private var isBehind: Bool {
+        items.count - head >= Self.backlogPerThread || Clock.monotonicNanos() - lastTake > Self.patienceNanos
+    }
+
+    /// Takes at most `most` items. Sleeps while there is nothing; false when the inbox is closed and empty.
+    func take(most: Int, into batch: inout [Item]) -> Bool {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         while items.count == head {
@@ -54,7 +66,11 @@ final class Inbox<Item: Sendable>: @unchecked Sendable {
             sleepers -= 1
         }
         let waiting = items.count - head
-        let count = min(most, (waiting + threads - 1) / threads)
+        let count = min(most, waiting)
+        if threads > 1 {
+            lastTake = Clock.monotonicNanos()
+            if sleepers > 0, waiting - count >= Self.backlogPerThread { pthread_cond_signal(filled) }
+        }
         if head == 0, count == waiting, batch.isEmpty {
             swap(&items, &batch)
         } else {

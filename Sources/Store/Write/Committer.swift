@@ -23,6 +23,7 @@ final class Committer: Sendable {
         let metrics: Metrics
         let checkpointer: Checkpointer
         let published: PublishedState
+        let hot: HotRecords
         /// Rung when there is something to sweep.
         let sweep: Bell
     }
@@ -151,6 +152,9 @@ private final class CommitterRun {
                 }
             }
             let changed = writer.changes != before
+            let keys = writer.pending.changedKeys
+            around.hot.beginCommit(keys)
+            defer { around.hot.endCommit(keys) }
             try writer.commit(changed: changed)
             return changed
         } catch {

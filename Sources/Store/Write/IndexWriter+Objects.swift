@@ -60,7 +60,8 @@ extension IndexWriter {
             etag: draft.etag,
             body: body,
             attributes: draft.attributes,
-            tags: draft.tags
+            tags: draft.tags,
+            modifiedMillis: nowMillis
         )
         let replaced = try known ?? replaced(in: bucket, draft.key, head)
         return try place(record, bodyID, in: bucket, over: head, replacing: replaced)
@@ -74,6 +75,7 @@ extension IndexWriter {
         over head: RecordRow?,
         replacing replaced: RecordRow?
     ) throws -> Outcome {
+        pending.changedKeys.append((record.bucket, record.key))
         if let replaced { try remove(replaced, versioning: bucket.versioning) }
         if !record.isNull, let head, head.record.isNull {
             // The null version is no longer the newest: from now on `nulls` says where it is.
@@ -95,6 +97,7 @@ extension IndexWriter {
     /// Takes a version out of the index and gives its bytes to the sweeper.
     private func remove(_ row: RecordRow, versioning: Versioning) throws {
         let record = row.record
+        pending.changedKeys.append((record.bucket, record.key))
         try rows.deleteVersion.bind(1, record.bucket.column).bind(2, record.key.bytes).bind(3, record.stamp.sortable)
             .run()
         if record.isNull, versioning != .off {
@@ -132,7 +135,8 @@ extension IndexWriter {
             etag: ETag(high: 0, low: 0),
             body: .empty,
             attributes: [],
-            tags: []
+            tags: [],
+            modifiedMillis: nowMillis
         )
         let replaced = try replaced(in: bucket, key, head)
         return try place(marker, 0, in: bucket, over: head, replacing: replaced)
@@ -161,6 +165,7 @@ extension IndexWriter {
         }
         var record = found.row.record
         record.tags = tags
+        pending.changedKeys.append((id, key))
         let stamp = record.stamp.sortable
         let data = RecordRow.encode(record, bodyID: found.row.bodyID, stamp: stamp)
         try rows.putVersion.bind(1, id.column).bind(2, key.bytes).bind(3, stamp).bind(4, data).run()

@@ -50,7 +50,8 @@ extension IndexWriter {
             etag: etag,
             body: .parts,
             attributes: attributes,
-            tags: upload.tags
+            tags: upload.tags,
+            modifiedMillis: nowMillis
         )
         return try place(record, body, in: bucket, over: head, replacing: replaced)
     }

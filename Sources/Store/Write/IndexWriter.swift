@@ -14,6 +14,8 @@ final class IndexWriter {
         /// Blobs that this transaction has made part of the index, or whose mutation was refused.
         var consumed: [BlobID] = []
         var madeGarbage = false
+        /// Keys whose newest version may be another one now.
+        var changedKeys: [(BucketID, Key)] = []
         var nextBody: Int64
     }
 

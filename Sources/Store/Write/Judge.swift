@@ -11,7 +11,7 @@ extension Precondition {
         case .matches(let etag, let anyETag, let seconds, let size):
             guard let object else { return false }
             if !anyETag, let etag, etag != object.etag { return false }
-            if let seconds, seconds != object.stamp.millis / 1000 { return false }
+            if let seconds, seconds != object.modifiedMillis / 1000 { return false }
             if let size, size != object.size { return false }
             return true
         }

@@ -41,7 +41,7 @@ extension S3Exchange {
         let attributes = try ObjectAttributes(of: record)
         let parts = arguments.parts && record.body == .parts ? try await coordinator.manifest(of: record) : []
         var head = head(200)
-        head.add("Last-Modified", S3Date.http(seconds: record.stamp.millis / 1000))
+        head.add("Last-Modified", S3Date.http(seconds: record.modifiedMillis / 1000))
         versionHeader(record, in: bucket, &head)
         var xml = ByteBuffer()
         S3Answers.attributes(

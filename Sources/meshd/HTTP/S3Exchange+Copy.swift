@@ -48,7 +48,7 @@ extension S3Exchange {
         var xml = ByteBuffer()
         S3Answers.copied(
             etag: new.etag,
-            modifiedMillis: new.stamp.millis,
+            modifiedMillis: new.modifiedMillis,
             checksum: received.checksum,
             isPart: false,
             into: &xml
@@ -110,7 +110,7 @@ extension S3Exchange {
         }
         if let error = source.conditions.error(
             etag: found.record.etag,
-            modifiedMillis: found.record.stamp.millis,
+            modifiedMillis: found.record.modifiedMillis,
             isCopy: true
         ) {
             throw error

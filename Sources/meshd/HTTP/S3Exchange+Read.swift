@@ -11,7 +11,7 @@ extension S3Exchange {
         let attributes = try ObjectAttributes(of: record)
         if let error = ReadConditions(headers).error(
             etag: record.etag,
-            modifiedMillis: record.stamp.millis,
+            modifiedMillis: record.modifiedMillis,
             isCopy: false
         ) {
             guard error.code == .notModified else { throw error }
@@ -66,7 +66,7 @@ extension S3Exchange {
         if version != .current {
             error.headers += [
                 .init("Allow", "DELETE"),
-                .init("Last-Modified", S3Date.http(seconds: found.record.stamp.millis / 1000)),
+                .init("Last-Modified", S3Date.http(seconds: found.record.modifiedMillis / 1000)),
             ]
         }
         throw error
@@ -95,7 +95,7 @@ extension S3Exchange {
 
     func addIdentity(of record: Record, in bucket: Bucket, to head: inout ResponseHead) {
         head.add("ETag", record.etag.quoted)
-        head.add("Last-Modified", S3Date.http(seconds: record.stamp.millis / 1000))
+        head.add("Last-Modified", S3Date.http(seconds: record.modifiedMillis / 1000))
         versionHeader(record, in: bucket, &head)
     }
 
