@@ -114,7 +114,7 @@ private struct FaultEnvelope: RouterMiddleware {
             return try await next(request, context)
         } catch {
             let answer = AdminError(error)
-            if answer.status.code >= 500 {
+            if answer.status == .internalServerError {
                 context.logger.error("an admin call failed", metadata: ["error": "\(error)"])
             }
             let envelope = Envelope<Nothing>(success: false, data: nil, error: answer.fault)
