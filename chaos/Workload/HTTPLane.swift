@@ -1,0 +1,132 @@
+import NIOCore
+import NIOHTTP1
+
+/// One exchange at a time on one connection: writes the request as fast as the socket takes it, gathers the answer.
+final class HTTPLane: ChannelInboundHandler {
+    typealias InboundIn = HTTPClientResponsePart
+    typealias OutboundOut = HTTPClientRequestPart
+
+    private struct Exchange {
+        let request: HTTPRequest
+        let promise: EventLoopPromise<HTTPResponse>
+        var bytesSent = 0
+        var isSent = false
+        var response: HTTPResponse?
+        var timer: Scheduled<Void>?
+    }
+
+    private static let bytesPerWrite = 64 << 10
+    private var exchange: Exchange?
+    private var context: ChannelHandlerContext?
+    private var isPumping = false
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    func begin(_ request: HTTPRequest, _ promise: EventLoopPromise<HTTPResponse>) {
+        guard let context, context.channel.isActive, exchange == nil else { return promise.fail(HTTPFailure.closed) }
+        var exchange = Exchange(request: request, promise: promise)
+        exchange.timer = context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(request.secondsMax)) {
+            self.fail(.timedOut(seconds: request.secondsMax))
+        }
+        self.exchange = exchange
+        var head = HTTPRequestHead(version: .http1_1, method: request.method, uri: request.target)
+        for (name, value) in request.headers { head.headers.add(name: name, value: value) }
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        pump(context)
+    }
+
+    /// Writing may make the channel writable again before it returns: the flag turns that recursion into the loop.
+    private func pump(_ context: ChannelHandlerContext) {
+        guard !isPumping else { return }
+        isPumping = true
+        defer { isPumping = false }
+        while var current = exchange, !current.isSent, context.channel.isWritable {
+            let size = current.request.body.size
+            if current.bytesSent < size {
+                let count = min(Self.bytesPerWrite, size - current.bytesSent)
+                let slice = Self.slice(current.request.body, current.bytesSent, count)
+                current.bytesSent += count
+                exchange = current
+                context.write(wrapOutboundOut(.body(.byteBuffer(slice))), promise: nil)
+            }
+            if current.bytesSent == size {
+                current.isSent = true
+                exchange = current
+                context.write(wrapOutboundOut(.end(nil)), promise: nil)
+            }
+            if current.isSent || !context.channel.isWritable { context.flush() }
+        }
+    }
+
+    private static func slice(_ body: HTTPRequest.Body, _ offset: Int, _ count: Int) -> ByteBuffer {
+        switch body {
+        case .bytes(let buffer): buffer.getSlice(at: buffer.readerIndex + offset, length: count) ?? ByteBuffer()
+        case .pattern(let pattern, let range):
+            pattern.bytes(range.lowerBound + offset..<range.lowerBound + offset + count)
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        pump(context)
+        context.fireChannelWritabilityChanged()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            exchange?.response = HTTPResponse(status: Int(head.status.code), headers: head.headers)
+        case .body(let buffer): receive(buffer)
+        case .end: finish(context)
+        }
+    }
+
+    private func receive(_ buffer: ByteBuffer) {
+        guard let exchange, var response = exchange.response else { return fail(.malformed("a body without a head")) }
+        if case .compare(let pattern) = exchange.request.reception, response.status == 200 {
+            if response.firstDifference == nil {
+                response.firstDifference = pattern.firstDifference(buffer, at: response.bytesReceived)
+            }
+        } else {
+            var bytesMax = 1 << 20
+            if case .collect(let limit) = exchange.request.reception { bytesMax = limit }
+            guard response.bytesReceived + buffer.readableBytes <= bytesMax else {
+                return fail(.overlong(bytesMax: bytesMax))
+            }
+            // Two owners would make the append copy all that came before.
+            self.exchange?.response = nil
+            response.body.writeImmutableBuffer(buffer)
+        }
+        response.bytesReceived += buffer.readableBytes
+        self.exchange?.response = response
+    }
+
+    private func finish(_ context: ChannelHandlerContext) {
+        guard let exchange, let response = exchange.response else { return fail(.malformed("an end without a head")) }
+        self.exchange = nil
+        exchange.timer?.cancel()
+        let isLast = response.headers[canonicalForm: "connection"].contains { $0.lowercased() == "close" }
+        // An answer that came before the whole body was sent leaves the connection out of step.
+        if isLast || !exchange.isSent { context.close(promise: nil) }
+        exchange.promise.succeed(response)
+    }
+
+    private func fail(_ failure: HTTPFailure) {
+        guard let exchange else { return }
+        self.exchange = nil
+        exchange.timer?.cancel()
+        exchange.promise.fail(failure)
+        context?.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        fail(.closed)
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        fail(error is IOError ? .closed : .malformed("\(error)"))
+        context.close(promise: nil)
+    }
+}
