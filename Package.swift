@@ -43,6 +43,8 @@ let package = Package(
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+        // glibc's knobs for its allocator; Swift's own module leaves this header out.
+        .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
 
         .target(name: "Swim", swiftSettings: rules),
@@ -64,7 +66,7 @@ let package = Package(
         .executableTarget(
             name: "meshd",
             dependencies: [
-                "Mesh", "Swim", "Store",
+                "Mesh", "Swim", "Store", "CMalloc",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),

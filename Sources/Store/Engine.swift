@@ -120,7 +120,8 @@ final class Engine: Sendable {
 
     private static func reserve(_ database: Database, _ counters: Counters) throws {
         do {
-            try database.prepare("INSERT OR REPLACE INTO counters VALUES(1, ?1)").bind(1, SmallRows.encode(counters)).run()
+            try database.prepare("INSERT OR REPLACE INTO counters VALUES(1, ?1)").bind(1, SmallRows.encode(counters))
+                .run()
         } catch let failure as SQLiteFailure {
             throw StoreError.unusable(reason: "The index cannot be written: \(failure.what).")
         }

@@ -186,7 +186,9 @@ package final class ObjectStore: Sendable {
     /// Registers whose name begins with `prefix`, by name.
     package func registers(prefix: String) -> [(name: String, value: [UInt8])] {
         let all = engine.published.read { $0.small.registers }
-        return all.filter { $0.key.hasPrefix(prefix) }.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
+        return all.filter { $0.key.hasPrefix(prefix) }.sorted { $0.key < $1.key }.map {
+            (name: $0.key, value: $0.value)
+        }
     }
 
     /// Numbers for metrics and status: a consistent copy.

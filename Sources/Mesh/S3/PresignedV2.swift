@@ -40,7 +40,10 @@ package struct PresignedV2: Sendable {
             throw S3Error(
                 .accessDenied,
                 "Request has expired",
-                [.init("Expires", S3Date.iso(millis: until &* 1000)), .init("ServerTime", S3Date.iso(millis: now * 1000))]
+                [
+                    .init("Expires", S3Date.iso(millis: until &* 1000)),
+                    .init("ServerTime", S3Date.iso(millis: now * 1000)),
+                ]
             )
         }
         let text = try Self.stringToSign(head, expires: expires, domains: domains)

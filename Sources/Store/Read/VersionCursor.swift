@@ -82,7 +82,9 @@ extension [UInt8] {
         guard !delimiter.isEmpty, count >= skip + delimiter.count else { return nil }
         var at = skip
         while at + delimiter.count <= count {
-            if self[at..<at + delimiter.count].elementsEqual(delimiter) { return Array(self[..<(at + delimiter.count)]) }
+            if self[at..<at + delimiter.count].elementsEqual(delimiter) {
+                return Array(self[..<(at + delimiter.count)])
+            }
             at += 1
         }
         return nil

@@ -10,7 +10,10 @@ extension S3Exchange {
         let (sourceBucket, found) = try await sourceVersion(source)
         let record = found.record
         guard record.size <= Self.putBytesMax else {
-            throw S3Error(.invalidRequest, "The specified copy source is larger than the maximum allowable size for a copy source: 5 GiB. Copy it in parts.")
+            throw S3Error(
+                .invalidRequest,
+                "The specified copy source is larger than the maximum allowable size for a copy source: 5 GiB. Copy it in parts."
+            )
         }
         let replacesMetadata = try Directive(headers, "x-amz-metadata-directive") == .replace
         let replacesTags = try Directive(headers, "x-amz-tagging-directive") == .replace
@@ -106,7 +109,10 @@ extension S3Exchange {
         }
         guard found.record.kind == .object else {
             if source.version == .current { throw S3Error(.noSuchKey, nil, [.init("Key", source.key.text)]) }
-            throw S3Error(.invalidRequest, "The source of a copy request may not specifically refer to a delete marker by version id.")
+            throw S3Error(
+                .invalidRequest,
+                "The source of a copy request may not specifically refer to a delete marker by version id."
+            )
         }
         if let error = source.conditions.error(
             etag: found.record.etag,

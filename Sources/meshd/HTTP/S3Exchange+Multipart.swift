@@ -96,7 +96,10 @@ extension S3Exchange {
                 throw S3Error.argument("x-amz-mp-object-size", text, "Not a size.")
             }
             guard declared == size else {
-                throw S3Error(.invalidRequest, "The provided 'x-amz-mp-object-size' header does not match what was computed.")
+                throw S3Error(
+                    .invalidRequest,
+                    "The provided 'x-amz-mp-object-size' header does not match what was computed."
+                )
             }
         }
         var attributes = try ObjectAttributes(of: upload)

@@ -59,7 +59,11 @@ extension S3Exchange {
         var error =
             version == .current
             ? S3Error(.noSuchKey, nil, [.init("Key", objectKey.text)])
-            : S3Error(.methodNotAllowed, nil, [.init("Method", isHead ? "HEAD" : "GET"), .init("ResourceType", "DeleteMarker")])
+            : S3Error(
+                .methodNotAllowed,
+                nil,
+                [.init("Method", isHead ? "HEAD" : "GET"), .init("ResourceType", "DeleteMarker")]
+            )
         error.headers = [
             .init("x-amz-delete-marker", "true"), .init("x-amz-version-id", VersionID.text(of: found.record)),
         ]

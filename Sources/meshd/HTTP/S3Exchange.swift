@@ -261,7 +261,10 @@ final class S3Exchange {
     private func translated(_ error: StoreError) -> S3Error {
         switch error {
         case .diskFull:
-            return S3Error(.serviceUnavailable, "The disk of this node is full: it serves reads only until space returns.")
+            return S3Error(
+                .serviceUnavailable,
+                "The disk of this node is full: it serves reads only until space returns."
+            )
         case .closed:
             return S3Error(.serviceUnavailable, "This node is shutting down. Please retry at another one.")
         case .overloaded, .gone:

@@ -108,6 +108,9 @@ final class S3Face: ServerChildChannel {
 
     /// An error that the client only sees as "internal": the operator has to.
     func report(_ error: any Error, requestID: String, operation: String) {
-        log.error("request failed", metadata: ["request": "\(requestID)", "operation": "\(operation)", "error": "\(error)"])
+        log.error(
+            "request failed",
+            metadata: ["request": "\(requestID)", "operation": "\(operation)", "error": "\(error)"]
+        )
     }
 }
