@@ -177,7 +177,7 @@ extension Membership {
 
     private func isOldNews(_ slot: Int, _ isRecord: Bool, _ version: Version) -> Bool {
         let held = roster.record(slot).version
-        if isRecord { return version <= held }
+        if isRecord { return slot == own ? version < held : version <= held }
         return version != held || !roster.status(slot).isPresent
     }
 

@@ -6,7 +6,14 @@ extension Membership {
     mutating func learn(_ claimed: Record, into outbox: inout [Directive]) -> Bool {
         guard let slot = roster.slot(of: claimed.id.handle) else { return meet(claimed, into: &outbox) }
         let held = roster.record(slot)
-        guard held.version < claimed.version else { return false }
+        guard held.version < claimed.version else {
+            // Another record of this very version of this node comes from a life whose generation was lost.
+            guard slot == own, held.version == claimed.version, held.signature != claimed.signature,
+                let record = proved(claimed)
+            else { return false }
+            reclaim(record, into: &outbox)
+            return true
+        }
         guard let record = proved(claimed), record.id == held.id, record.key == held.key else {
             counters.forged += 1
             return false

@@ -11,6 +11,8 @@ final class Invariants {
     private var shadows: [[Shadow]]
     /// The one content of each version, cluster-wide.
     private var contents: [ContentKey: Record] = [:]
+    /// Nodes that lost their generation: they may use a version twice until their old record reaches them.
+    private var twoLives: Set<Int> = []
     private(set) var violations: [String] = []
     private(set) var checks = 0
 
@@ -38,6 +40,8 @@ final class Invariants {
             shadows[observer][subject] = Shadow(version: member.record.version, status: member.status)
         }
     }
+
+    func hasTwoLives(_ node: Int) { twoLives.insert(node) }
 
     private func check(_ observer: Int, _ notes: [Note], _ simulation: Simulation<SwimStation>) {
         let machine = simulation.stations[observer].machine
@@ -68,7 +72,7 @@ final class Invariants {
             if member.status == .suspect, member.accusers.isEmpty { violated("I12 suspicion has an author") }
             let key = ContentKey(subject: note.subject, version: version)
             if let known = contents[key] {
-                if known != member.record { violated("I3 one content per version") }
+                if known != member.record, !twoLives.contains(subject) { violated("I3 one content per version") }
             } else {
                 contents[key] = member.record
             }
