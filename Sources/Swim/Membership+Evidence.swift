@@ -44,7 +44,7 @@ extension Membership {
             return
         }
         let isMuted = settings.phiGate && health.score >= settings.healthMute
-        guard !isMuted, isEnough(phi: phi, total: total, silence: silence) else {
+        guard !isMuted, !isStranger(slot), isEnough(phi: phi, total: total, silence: silence) else {
             askSoon(slot)
             return
         }
@@ -52,6 +52,12 @@ extension Membership {
         let mine = accuse(slot, version: version, phi: weight)
         join([mine] + nacks, against: slot, version: version, into: &outbox)
         if caseFor(slot).map({ evidence($0) < settings.deadPhi }) ?? false { askSoon(slot) }
+    }
+
+    /// Whether a member was met so lately that it may not know this node yet, and cannot be expected to answer it.
+    func isStranger(_ slot: Int) -> Bool {
+        guard paths[slot].samples == 0 else { return false }
+        return now < strangerUntil[slot]
     }
 
     private func isEnough(phi: Double, total: Double, silence: Silences.Silence) -> Bool {
@@ -137,9 +143,11 @@ extension Membership {
         if roster.status(slot) == .alive {
             change(slot, to: .suspect, into: &outbox)
         }
-        if suspicion.toldPhi == 0 || phi - suspicion.toldPhi >= 1 {
-            suspicion.toldPhi = phi
-            rumors.add(slot)
+        // What goes beyond a full case shortens nothing, and is not told again.
+        let worth = min(phi, settings.deadPhi)
+        if suspicion.toldPhi == 0 || worth - suspicion.toldPhi >= 1 {
+            suspicion.toldPhi = worth
+            spreadWord(slot)
         }
         let minimum = minimumMicros
         let wait = Suspicion.waitMicros(

@@ -23,38 +23,48 @@ extension Membership {
     }
 
     private mutating func appendRumors(first: Int?, into writer: inout ByteWriter) {
-        if let first { _ = write(first, into: &writer) }
-        guard !rumors.isEmpty else { return }
-        // The queue is taken out for the call, so that the texts can be written from this machine's state.
-        var queue = rumors
-        rumors = Rumors()
-        queue.tell(transmits: settings.transmits(members: memberCount), examinedMax: 12) { slot in
-            slot == first ? true : write(slot, into: &writer)
+        let room = settings.bodyBytes
+        if let first {
+            let text = textFor(first)
+            if writer.count + text.count <= room { writer.put(text) }
         }
-        rumors = queue
+        guard !rumors.isEmpty else { return }
+        var walk = rumors.walk(examinedMax: 12)
+        while let slot = rumors.next(&walk) {
+            if slot != first {
+                let text = textFor(slot)
+                guard writer.count + text.count <= room else {
+                    rumors.pass(&walk)
+                    continue
+                }
+                writer.put(text)
+            }
+            rumors.accept(slot, &walk)
+        }
+        rumors.end(walk, transmits: settings.transmits(members: memberCount))
+        if rumors.isEmpty { texts = Pages(absent: []) }
     }
 
-    /// Writes the newest news of a member when it fits; of a dead member whose record may be unknown, both parts.
-    private func write(_ slot: Int, into writer: inout ByteWriter) -> Bool {
+    /// Queues the news of a member; the text is written when it is first told.
+    mutating func spreadWord(_ slot: Int) {
+        texts[slot] = []
+        rumors.add(slot)
+    }
+
+    /// The newest news of a member as bytes, kept because the same news goes out a dozen times and more.
+    private mutating func textFor(_ slot: Int) -> [UInt8] {
+        let known = texts[slot]
+        if !known.isEmpty { return known }
         let record = roster.record(slot)
-        let rumor: Rumor
-        if !roster.status(slot).isPresent || roster.status(slot) == .suspect, let suspicion = cases[slot] {
-            rumor = .suspicion(
-                target: record.id.handle,
-                version: record.version,
-                bundle(suspicion)
-            )
+        var writer = ByteWriter(capacity: 320)
+        if roster.status(slot) != .alive, let suspicion = cases[slot] {
+            let rumor = Rumor.suspicion(target: record.id.handle, version: record.version, bundle(suspicion))
+            Codec.encode(rumor, into: &writer)
         } else {
-            rumor = .record(record)
+            Codec.encode(.record(record), into: &writer)
         }
-        let size: Int
-        switch rumor {
-        case .record(let record): size = 1 + record.encodedBytes
-        case .suspicion(_, _, let accusations): size = 22 + accusations.count * Accusation.encodedBytes
-        }
-        guard writer.count + size <= settings.bodyBytes else { return false }
-        Codec.encode(rumor, into: &writer)
-        return true
+        texts[slot] = writer.bytes
+        return writer.bytes
     }
 
     /// The heaviest accusations that together make a full case: more would be bytes without effect.
@@ -162,7 +172,9 @@ extension Membership {
         while reader.remaining > 0 {
             // Most rumors are old news; they are passed over without reading the rest of them.
             let peek = Codec.peekRumor(reader)
-            if let slot = roster.slot(of: peek.handle), isOldNews(slot, peek.isRecord, peek.version) {
+            if let slot = roster.slot(of: peek.handle),
+                isOldNews(slot, peek.isRecord, peek.version) || (!peek.isRecord && holdsAll(of: reader, slot))
+            {
                 Codec.skipRumor(&reader)
                 continue
             }
@@ -179,6 +191,12 @@ extension Membership {
         let held = roster.record(slot).version
         if isRecord { return slot == own ? version < held : version <= held }
         return version != held || !roster.status(slot).isPresent
+    }
+
+    /// Whether a suspicion holds no accusation that this node does not know, at the version that it holds.
+    private func holdsAll(of rumor: ByteReader, _ slot: Int) -> Bool {
+        guard slot != own, let suspicion = cases[slot] else { return false }
+        return Codec.accusationsAreKnown(rumor) { suspicion.weight(of: $0) }
     }
 
     /// Tells a member directly what is held against it.

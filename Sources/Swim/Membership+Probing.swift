@@ -271,7 +271,7 @@ extension Membership {
         guard roster.isPresent(duty.target), roster.record(duty.target).version == duty.version else { return }
         noteSilence(duty.target, askedAt: duty.askedAt)
         var accusation: Accusation?
-        if settings.nacks, health.score < settings.healthMute {
+        if settings.nacks, health.score < settings.healthMute, !isStranger(duty.target) {
             let believed = max(lossEstimate, settings.phiGate ? loss.recentShare : 0)
             let phi = -Logarithm.base10(max(believed, 0.01)) / Double(1 + health.score)
             accusation = accuse(duty.target, version: duty.version, phi: phi)

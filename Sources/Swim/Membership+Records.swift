@@ -33,7 +33,7 @@ extension Membership {
         silences.end(slot)
         let to: Status = record.isLeaving ? .left : .alive
         roster.set(slot, record: record, status: to)
-        rumors.add(slot)
+        spreadWord(slot)
         recentRecords += 1
         if to == .left {
             if from.isPresent {
@@ -74,11 +74,12 @@ extension Membership {
         let slot = roster.add(record, status: status)
         if !status.isPresent { isUnusable[slot] = true }
         if status.isPresent {
+            strangerUntil[slot] = now + max(5_000_000, 2 * settings.spreadMicros(members: memberCount))
             probes.add(slot, random: &random)
         } else {
             gone.add(slot, since: now)
         }
-        rumors.add(slot)
+        spreadWord(slot)
         recentRecords += 1
         noteChange(slot, from: nil, into: &outbox)
         if status.isPresent { outbox.append(.event(.usable(record.id, true))) }
@@ -112,7 +113,7 @@ extension Membership {
         record.signature = signer.sign(record.signedBytes)
         roster.set(own, record: record, status: .alive)
         lastChange = now
-        rumors.add(own)
+        spreadWord(own)
     }
 
     /// Answers an accusation: a newer version makes every word against the older one void.

@@ -21,6 +21,8 @@ package struct Membership: Sendable {
     /// This node's own slot.
     let own: Int
     var rumors = Rumors()
+    /// The encoded news of those in the queue.
+    var texts = Pages<[UInt8]>(absent: [])
     var probes = ProbeList()
     var deadlines = Deadlines()
     package internal(set) var counters = Counters()
@@ -46,6 +48,8 @@ package struct Membership: Sendable {
     var damping = Damping()
     /// Members whose usable bit is off though they are present.
     var isUnusable = Pages<Bool>(absent: false)
+    /// Until when a member that was just met need not know this node.
+    var strangerUntil = Pages<Micros>(absent: .min)
     var changedAt = Pages<Micros>(absent: 0)
     /// Those whom a sync called dead while this node holds them alive: asked first, doubted later.
     var contacts: [Contact] = []

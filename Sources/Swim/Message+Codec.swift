@@ -144,6 +144,19 @@ package enum Codec {
         return (tag == 1, handle, reader.version())
     }
 
+    /// Whether each accusation of the suspicion that comes next is known with its weight or more; the signatures are
+    /// not even read.
+    package static func accusationsAreKnown(_ reader: ByteReader, weight: (UInt64) -> UInt8) -> Bool {
+        var reader = reader
+        reader.skip(21)
+        for _ in 0..<reader.byte() {
+            let accuser = reader.word64()
+            guard reader.byte() <= weight(accuser) else { return false }
+            reader.skip(64)
+        }
+        return !reader.failed
+    }
+
     package static func decodeRumor(_ reader: inout ByteReader) -> Rumor? {
         switch reader.byte() {
         case 1:

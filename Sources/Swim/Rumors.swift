@@ -36,39 +36,62 @@ package struct Rumors: Sendable {
         count -= 1
     }
 
-    /// Offers subjects from the least told on, until `examinedMax` were offered. What `write` accepts has been told once
-    /// more, and leaves after `transmits` tellings; what it declines (too long for the room left) keeps its place.
-    package mutating func tell(transmits: Int, examinedMax: Int, write: (Int) -> Bool) {
-        guard count > 0 else { return }
-        var examined = 0
-        var lane = 0
-        var told: [(slot: Int, lane: Int)] = []
-        while lane < lanes.count, examined < examinedMax {
-            var index = heads[lane]
-            var isAtHead = true
-            while index < lanes[lane].count, examined < examinedMax {
-                let entry = lanes[lane][index]
-                if tickets[Int(entry.slot)] == entry.ticket {
-                    examined += 1
-                    if write(Int(entry.slot)) {
-                        // Its old entry is void from here on, so it cannot be offered twice.
-                        tickets[Int(entry.slot)] = UInt32.max
-                        told.append((Int(entry.slot), lane + 1))
-                    } else {
-                        isAtHead = false
-                    }
-                }
-                index += 1
-                if isAtHead { heads[lane] = index }
-            }
-            compact(lane)
-            lane += 1
+    /// A walk over the queue while one datagram is filled.
+    package struct Walk: Sendable {
+        fileprivate var lane = 0
+        fileprivate var index = 0
+        fileprivate var isAtHead = true
+        fileprivate var left: Int
+        fileprivate var told: [Told] = []
+
+        fileprivate struct Told: Sendable {
+            let slot: Int
+            let lane: Int
         }
-        for (slot, lane) in told {
-            if lane < transmits {
-                place(slot, lane: lane)
+    }
+
+    /// Begins a walk from the least told on, which offers `examinedMax` subjects at most.
+    package func walk(examinedMax: Int) -> Walk { Walk(left: count == 0 ? 0 : examinedMax) }
+
+    /// The next subject. What the caller accepts counts as told; what it passes over keeps its place.
+    package mutating func next(_ walk: inout Walk) -> Int? {
+        guard walk.left > 0 else { return nil }
+        if walk.lane < lanes.count, walk.index == 0 { walk.index = heads[walk.lane] }
+        while walk.lane < lanes.count {
+            while walk.index < lanes[walk.lane].count {
+                let entry = lanes[walk.lane][walk.index]
+                walk.index += 1
+                if tickets[Int(entry.slot)] == entry.ticket {
+                    walk.left -= 1
+                    return Int(entry.slot)
+                }
+                if walk.isAtHead { heads[walk.lane] = walk.index }
+            }
+            compact(walk.lane)
+            walk.lane += 1
+            walk.index = walk.lane < lanes.count ? heads[walk.lane] : 0
+            walk.isAtHead = true
+        }
+        return nil
+    }
+
+    /// The subject offered last has been told: its entry is void, so it cannot be offered again in this walk.
+    package mutating func accept(_ slot: Int, _ walk: inout Walk) {
+        tickets[slot] = UInt32.max
+        if walk.isAtHead { heads[walk.lane] = walk.index }
+        walk.told.append(Walk.Told(slot: slot, lane: walk.lane + 1))
+    }
+
+    package mutating func pass(_ walk: inout Walk) { walk.isAtHead = false }
+
+    /// Queues what was told behind those told as often, or lets it go after `transmits` tellings.
+    package mutating func end(_ walk: Walk, transmits: Int) {
+        if walk.lane < lanes.count { compact(walk.lane) }
+        for told in walk.told {
+            if told.lane < transmits {
+                place(told.slot, lane: told.lane)
             } else {
-                tickets[slot] = 0
+                tickets[told.slot] = 0
                 count -= 1
             }
         }
@@ -91,7 +114,7 @@ package struct Rumors: Sendable {
         if heads[lane] == lanes[lane].count {
             lanes[lane].removeAll(keepingCapacity: true)
             heads[lane] = 0
-        } else if lanes[lane].count > 64, lanes[lane].count > 2 * count + heads[lane] / 2 {
+        } else if lanes[lane].count > 64, lanes[lane].count > 2 * count {
             let living = lanes[lane][heads[lane]...].filter { tickets[Int($0.slot)] == $0.ticket }
             lanes[lane] = living
             heads[lane] = 0

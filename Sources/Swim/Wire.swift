@@ -8,19 +8,16 @@ package struct ByteWriter: Sendable {
 
     package mutating func put(_ value: UInt8) { bytes.append(value) }
 
-    package mutating func put(_ value: UInt16) {
-        bytes.append(UInt8(truncatingIfNeeded: value >> 8))
-        bytes.append(UInt8(truncatingIfNeeded: value))
-    }
+    package mutating func put(_ value: UInt16) { put(UInt64(value), width: 2) }
 
-    package mutating func put(_ value: UInt32) {
-        put(UInt16(truncatingIfNeeded: value >> 16))
-        put(UInt16(truncatingIfNeeded: value))
-    }
+    package mutating func put(_ value: UInt32) { put(UInt64(value), width: 4) }
 
-    package mutating func put(_ value: UInt64) {
-        put(UInt32(truncatingIfNeeded: value >> 32))
-        put(UInt32(truncatingIfNeeded: value))
+    package mutating func put(_ value: UInt64) { put(value, width: 8) }
+
+    private mutating func put(_ value: UInt64, width: Int) {
+        for shift in stride(from: 8 * (width - 1), through: 0, by: -8) {
+            bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(shift)))
+        }
     }
 
     package mutating func put(_ value: [UInt8]) { bytes.append(contentsOf: value) }

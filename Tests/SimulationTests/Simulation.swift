@@ -23,7 +23,8 @@ struct Note {
 /// A protocol that can be simulated: ours, or the reference rules.
 protocol Station {
     associatedtype Body
-    var nextDeadline: Micros { get }
+    /// Mutating, so that no copy of a large machine is made to ask.
+    var nextDeadline: Micros { mutating get }
     mutating func receive(_ body: Body, isStream: Bool, from: Int, at: Micros, into: inout Post<Body>)
     mutating func advance(to: Micros, into: inout Post<Body>)
     static func fingerprint(_ body: Body) -> UInt64

@@ -65,7 +65,9 @@ struct SwimStation: Station {
 
     static func ahead(_ index: Int) -> Micros { Micros(index % 97) * 7_777_777 }
 
-    var nextDeadline: Micros { machine.nextDeadline - ahead }
+    var nextDeadline: Micros {
+        mutating get { machine.nextDeadline - ahead }
+    }
 
     mutating func receive(_ body: [UInt8], isStream: Bool, from: Int, at now: Micros, into post: inout Post<[UInt8]>) {
         if isStream {

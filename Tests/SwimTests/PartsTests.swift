@@ -1,6 +1,17 @@
 import Swim
 import Testing
 
+extension Rumors {
+    /// One datagram's worth of telling.
+    mutating func tell(transmits: Int, examinedMax: Int, write: (Int) -> Bool) {
+        var walk = walk(examinedMax: examinedMax)
+        while let slot = next(&walk) {
+            if write(slot) { accept(slot, &walk) } else { pass(&walk) }
+        }
+        end(walk, transmits: transmits)
+    }
+}
+
 @Suite struct PartsTests {
     @Test("deadlines come out as from a sorted list, ties in order of arrival") func deadlinesAreSorted() {
         let seed: UInt64 = 11
