@@ -146,8 +146,9 @@ extension Membership {
         // What goes beyond a full case shortens nothing, and is not told again.
         let worth = min(phi, settings.deadPhi)
         if suspicion.toldPhi == 0 || worth - suspicion.toldPhi >= 1 {
+            let isFirst = suspicion.toldPhi == 0
             suspicion.toldPhi = worth
-            spreadWord(slot)
+            spreadWord(slot, tellings: isFirst ? 0 : Self.briefTellings)
         }
         let minimum = minimumMicros
         let wait = Suspicion.waitMicros(

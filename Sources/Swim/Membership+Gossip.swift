@@ -25,14 +25,14 @@ extension Membership {
     private mutating func appendRumors(first: Int?, into writer: inout ByteWriter) {
         let room = settings.bodyBytes
         if let first {
-            let text = textFor(first)
+            let text = textFor(first, isBrief: false)
             if writer.count + text.count <= room { writer.put(text) }
         }
         guard !rumors.isEmpty else { return }
         var walk = rumors.walk(examinedMax: 12)
         while let slot = rumors.next(&walk) {
             if slot != first {
-                let text = textFor(slot)
+                let text = textFor(slot, isBrief: walk.tellings < Self.briefTellings)
                 guard writer.count + text.count <= room else {
                     rumors.pass(&walk)
                     continue
@@ -42,28 +42,38 @@ extension Membership {
             rumors.accept(slot, &walk)
         }
         rumors.end(walk, transmits: settings.transmits(members: memberCount))
-        if rumors.isEmpty { texts = Pages(absent: []) }
+        if rumors.isEmpty {
+            texts = Pages(absent: [])
+            briefTexts = Pages(absent: [])
+        }
     }
 
+    /// Tellings of a suspicion that carry its heaviest accusation only. Everybody's wait begins with the first that he
+    /// hears, and the rest of the evidence has that whole wait to arrive; so when many die at once, a third of the
+    /// bytes spreads what is urgent.
+    static var briefTellings: Int { 3 }
+
     /// Queues the news of a member; the text is written when it is first told.
-    mutating func spreadWord(_ slot: Int) {
+    mutating func spreadWord(_ slot: Int, tellings: Int = 0) {
         texts[slot] = []
-        rumors.add(slot)
+        briefTexts[slot] = []
+        rumors.add(slot, tellings: tellings)
     }
 
     /// The newest news of a member as bytes, kept because the same news goes out a dozen times and more.
-    private mutating func textFor(_ slot: Int) -> [UInt8] {
-        let known = texts[slot]
+    private mutating func textFor(_ slot: Int, isBrief: Bool) -> [UInt8] {
+        let known = isBrief ? briefTexts[slot] : texts[slot]
         if !known.isEmpty { return known }
         let record = roster.record(slot)
         var writer = ByteWriter(capacity: 320)
         if roster.status(slot) != .alive, let suspicion = cases[slot] {
-            let rumor = Rumor.suspicion(target: record.id.handle, version: record.version, bundle(suspicion))
+            let evidence = Array(bundle(suspicion).prefix(isBrief ? 1 : Codec.accusationsMax))
+            let rumor = Rumor.suspicion(target: record.id.handle, version: record.version, evidence)
             Codec.encode(rumor, into: &writer)
         } else {
             Codec.encode(.record(record), into: &writer)
         }
-        texts[slot] = writer.bytes
+        if isBrief { briefTexts[slot] = writer.bytes } else { texts[slot] = writer.bytes }
         return writer.bytes
     }
 

@@ -23,6 +23,7 @@ package struct Membership: Sendable {
     var rumors = Rumors()
     /// The encoded news of those in the queue.
     var texts = Pages<[UInt8]>(absent: [])
+    var briefTexts = Pages<[UInt8]>(absent: [])
     var probes = ProbeList()
     var deadlines = Deadlines()
     package internal(set) var counters = Counters()

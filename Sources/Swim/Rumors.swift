@@ -24,10 +24,10 @@ package struct Rumors: Sendable {
 
     package func contains(_ slot: Int) -> Bool { tickets[slot] != 0 }
 
-    /// Queues a subject as never told, also when it was told before.
-    package mutating func add(_ slot: Int) {
+    /// Queues a subject as told that many times, also when it was told more often before.
+    package mutating func add(_ slot: Int, tellings: Int = 0) {
         if !contains(slot) { count += 1 }
-        place(slot, lane: 0)
+        place(slot, lane: tellings)
     }
 
     package mutating func remove(_ slot: Int) {
@@ -43,6 +43,9 @@ package struct Rumors: Sendable {
         fileprivate var isAtHead = true
         fileprivate var left: Int
         fileprivate var told: [Told] = []
+
+        /// How often the subject offered last was told before.
+        package var tellings: Int { lane }
 
         fileprivate struct Told: Sendable {
             let slot: Int

@@ -17,6 +17,7 @@ struct Outcome {
     var packetsPerNodeSecond = 0.0
     var packetsPerSecondMax = 0
     var seconds = 0.0
+    var nodes = 0
 }
 
 /// The faults of the bars, for any station: the same script for ours and for the reference rules.
@@ -114,6 +115,7 @@ extension Simulation {
 
     private func traffic(since start: Micros) -> Outcome {
         var outcome = Outcome()
+        outcome.nodes = count
         outcome.seconds = Double(now - start) / 1e6
         outcome.bytesPerNodeSecond = Double(bytes + streamBytes) / Double(count) / outcome.seconds
         outcome.packetsPerNodeSecond = Double(packets) / Double(count) / outcome.seconds
