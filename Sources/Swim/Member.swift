@@ -13,6 +13,16 @@ package enum Status: UInt8, Sendable, CaseIterable {
 
 /// One line of the member list, as a value for readers: what is agreed (`status`) beside what only this node measures.
 package struct Member: Sendable {
+    /// How the newest answer came, if one came.
+    package enum Reach: UInt8, Sendable {
+        case unknown, direct
+        /// Only a relay got through: the path between the two is broken, the member is not.
+        case relay
+        /// Only the stream got through: datagrams are lost or blocked.
+        case stream
+        case none
+    }
+
     package let record: Record
     package let status: Status
     /// Whether work should be sent there: present, and neither unstable nor on probation after a death.
@@ -26,6 +36,7 @@ package struct Member: Sendable {
     package let accusers: [NodeID]
     /// The decayed count of refutations.
     package let flaps: Double
+    package let reach: Reach
     /// The smoothed round trip, zero before the first answer.
     package let roundTripMicros: Micros
     /// The smoothed share of unanswered questions.

@@ -136,10 +136,20 @@ extension Membership {
         var isNew = false
         for accusation in accusations {
             let zone = roster.slot(of: accusation.accuser).map { roster.record($0).zone } ?? 0
-            if suspicion.join(accusation, zone: zone, settings: settings) { isNew = true }
+            if suspicion.join(accusation, zone: zone, settings: settings) {
+                isNew = true
+                if let accuser = roster.slot(of: accusation.accuser) {
+                    journal.note(
+                        .accused(by: roster.record(accuser).id, phi: accusation.phi),
+                        about: roster.record(slot).id,
+                        at: now
+                    )
+                }
+            }
         }
         guard isNew else { return }
         let phi = evidence(suspicion)
+        cases[slot] = suspicion
         if roster.status(slot) == .alive {
             change(slot, to: .suspect, into: &outbox)
         }
@@ -213,6 +223,20 @@ extension Membership {
             lastChange = now
         }
         let record = roster.record(slot)
+        // Joins and ordinary news would push out what the journal is for.
+        if roster.status(slot) != .alive || from == .suspect || from == .dead {
+            let suspicion = cases[slot]
+            journal.note(
+                .became(
+                    roster.status(slot),
+                    record.version,
+                    phi: suspicion.map { evidence($0) } ?? 0,
+                    accusers: suspicion?.accusations.count ?? 0
+                ),
+                about: record.id,
+                at: now
+            )
+        }
         outbox.append(
             .event(.changed(record.id, from: from, to: roster.status(slot), version: record.version))
         )

@@ -170,7 +170,9 @@ extension Membership {
         let lossBefore = lossEstimate
         silences.failRound(slot, wasNacked: inquiry.wasNacked, nacks: inquiry.nacks, now: now)
         health.missedRelays(inquiry.relays.count, loss: lossBefore, settings: settings)
+        journal.note(.unanswered(phi: phi(slot)), about: roster.record(slot).id, at: now)
         weigh(slot, into: &outbox)
+        paths[slot].reach = .none
         recordLoss(inquiry, isMiss: true)
     }
 
@@ -192,6 +194,7 @@ extension Membership {
         }
         let inquiry = inquiries.remove(at: at)
         silences.end(slot)
+        paths[slot].reach = byStream ? .stream : .direct
         guard !byStream else {
             recordLoss(inquiry, isMiss: true)
             return
@@ -291,6 +294,7 @@ extension Membership {
         }
         let inquiry = inquiries.remove(at: at)
         silences.end(slot)
+        paths[slot].reach = .relay
         if inquiry.phase == .relayed { recordLoss(inquiry, isMiss: true) }
     }
 

@@ -58,6 +58,7 @@ extension Membership {
                 roster.slot(of: accusation.accuser).map { roster.record($0).id }
             },
             flaps: damping.flaps(slot),
+            reach: slot == own ? .direct : path.reach,
             roundTripMicros: Micros(path.roundTrip),
             loss: Double(path.loss),
             health: slot == own ? health.score : Int(path.health)

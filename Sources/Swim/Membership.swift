@@ -27,6 +27,7 @@ package struct Membership: Sendable {
     var probes = ProbeList()
     var deadlines = Deadlines()
     package internal(set) var counters = Counters()
+    package internal(set) var journal: Journal
 
     // Questions and evidence.
     var inquiries: [Inquiry] = []
@@ -84,6 +85,7 @@ package struct Membership: Sendable {
         var loss: Float = 0
         var samples: UInt16 = 0
         var health: UInt8 = 0
+        var reach = Member.Reach.unknown
     }
 
     struct Contact: Sendable {
@@ -104,6 +106,7 @@ package struct Membership: Sendable {
         now: Micros
     ) {
         self.settings = settings
+        journal = Journal(limit: settings.journalMax)
         self.signer = signer
         random = Random(seed: seed)
         roster = known ?? Roster(digestKey: settings.digestKey)

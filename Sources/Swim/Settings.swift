@@ -63,6 +63,8 @@ package struct Settings: Sendable, Equatable {
     package var reunionPerTick = 5
     package var reunionMicros: Micros = 10_000_000
     package var membersMax = 65_536
+    /// Entries of the journal that explains suspicions and deaths.
+    package var journalMax = 1_024
 
     // MARK: Damping
 

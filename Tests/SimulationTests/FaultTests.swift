@@ -216,6 +216,32 @@ let seedCount: Int = {
         #expect(invariants.violations == [])
     }
 
+    @Test("a death can be explained: who asked, who accused, when it became what") func why() {
+        let simulation = Simulation<SwimStation>.cluster(16, seed: 17)
+        _ = simulation.crashes([3], watch: 20_000_000)
+        var asked = 0
+        for node in 0..<16 where node != 3 {
+            let entries = simulation.stations[node].machine.journal.entries(about: Names.id(3))
+            var accusers: Set<NodeID> = []
+            var path: [Status] = []
+            for entry in entries {
+                switch entry.deed {
+                case .unanswered: asked += 1
+                case .accused(let accuser, let phi):
+                    #expect(phi > 0)
+                    accusers.insert(accuser)
+                case .became(let status, _, let phi, let count):
+                    path.append(status)
+                    if status == .dead { #expect(phi >= 4 && count >= 3) }
+                }
+            }
+            #expect(path == [.suspect, .dead])
+            #expect(accusers.count >= 3)
+        }
+        #expect(asked > 0)
+        #expect(simulation.stations[0].machine.member(Names.id(5))?.reach == .direct)
+    }
+
     @Test("the reference rules take their own time, and are deterministic too") func reference() {
         let ours = Simulation<SwimStation>.cluster(128, seed: 16).crashes([9], watch: 30_000_000)
         let theirs = Reference.cluster(128, seed: 16).crashes([9], watch: 30_000_000)
