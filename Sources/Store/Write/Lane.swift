@@ -169,6 +169,7 @@ private struct Pen {
         } catch {
             shared.active.leave(id)
             if case StoreError.diskFull = error { throw shared.condition.foundFull() }
+            shared.condition.fail("\(error)")
             throw error
         }
     }
