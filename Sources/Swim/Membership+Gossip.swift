@@ -102,7 +102,9 @@ extension Membership {
     }
 
     private var hasTalk: Bool {
-        !rumors.isEmpty || !contacts.isEmpty || (now < reunionUntil && gone.count > 0)
+        if departing { return !hasDeparted }
+        guard memberCount > 1 || gone.count > 0 else { return false }
+        return !rumors.isEmpty || !contacts.isEmpty || (now < reunionUntil && gone.count > 0)
     }
 
     mutating func gossip(into outbox: inout [Directive]) {
@@ -119,7 +121,7 @@ extension Membership {
             }
         }
         reunite(into: &outbox)
-        if departing, rumors.isEmpty, !hasDeparted {
+        if departing, !hasDeparted, rumors.isEmpty || memberCount == 1 || now >= departBy {
             hasDeparted = true
             outbox.append(.event(.departed))
         }

@@ -77,6 +77,8 @@ package struct Membership: Sendable {
     var wanted: [(slot: Int, tries: Int)] = []
     var departing = false
     var hasDeparted = false
+    /// A goodbye that cannot be told in time is not waited for.
+    var departBy: Micros = .max
     var now: Micros
 
     /// What the paths to one member taught.
@@ -201,6 +203,7 @@ package struct Membership: Sendable {
         case .leave:
             guard !departing else { return }
             departing = true
+            departBy = now + 2 * settings.spreadMicros(members: memberCount) + settings.periodMicros
             renewSelf(into: &outbox) { $0.flags = .leaving }
         case .move(let endpoint):
             renewSelf(into: &outbox) { $0.endpoint = endpoint }

@@ -31,7 +31,7 @@ import Testing
         let seeds = environment("MESHD_BARS_SEEDS").flatMap { Int($0) } ?? 3
         let sizes = (environment("MESHD_BARS_SIZES") ?? "16,128,1024").split(separator: ",").compactMap { Int($0) }
         let wanted = environment("MESHD_BARS_ROWS")
-        print("| scenario | N | who | median | worst | bar | met |\n|---|---|---|---|---|---|---|")
+        say("| scenario | N | who | median | worst | bar | met |\n|---|---|---|---|---|---|---|")
         for row in Self.rows where wanted.map({ row.name.contains($0) }) ?? true {
             for size in sizes where row.sizes.contains(size) {
                 for side in row.sides {
@@ -42,7 +42,7 @@ import Testing
                     let median = values[(values.count - 1) / 2]
                     let bar = row.bars[size <= 16 ? 0 : size <= 128 ? 1 : size <= 2_000 ? 2 : 3]
                     let isMet = side != .ours ? "" : median <= bar ? "yes" : "NO"
-                    print(
+                    say(
                         "| \(row.name) (\(row.unit)) | \(size) | \(side.rawValue) | \(Self.short(median)) "
                             + "| \(Self.short(values[values.count - 1])) | \(Self.short(bar)) | \(isMet) |"
                     )

@@ -4,3 +4,9 @@ import Foundation
 func environment(_ name: String) -> String? {
     ProcessInfo.processInfo.environment[name]
 }
+
+/// Prints at once, so that a long table is not lost when its run is cut short.
+func say(_ line: String) {
+    print(line)
+    fflush(nil)
+}

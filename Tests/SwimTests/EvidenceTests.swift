@@ -187,6 +187,31 @@ import Testing
         #expect(machine.viewDigest == machine.roster.recountedDigest())
     }
 
+    @Test("a goodbye ends, with others to tell, without them, and when none of them answers", arguments: [1, 2, 20])
+    func departs(count: Int) {
+        var machine = sampleMachine(count)
+        var outbox: [Directive] = []
+        machine.command(.leave, at: 10, into: &outbox)
+        while machine.nextDeadline < 12_000_000 { machine.advance(to: machine.nextDeadline, into: &outbox) }
+        var goodbyes = 0
+        for case .event(.departed) in outbox { goodbyes += 1 }
+        #expect(goodbyes == 1)
+        #expect(machine.ownRecord.isLeaving)
+    }
+
+    @Test("a node that is alone is silent and does not spin") func alone() {
+        var machine = sampleMachine(1)
+        var outbox: [Directive] = []
+        machine.command(.describe([1, 2, 3]), at: 10, into: &outbox)
+        var wakes = 0
+        while machine.nextDeadline < 60_000_000 {
+            machine.advance(to: machine.nextDeadline, into: &outbox)
+            wakes += 1
+        }
+        #expect(wakes <= 62)
+        #expect(outbox.isEmpty)
+    }
+
     @Test("the same seed and the same input give the same output") func determinism() {
         func run() -> [[UInt8]] {
             var machine = sampleMachine(30, seed: 99)
