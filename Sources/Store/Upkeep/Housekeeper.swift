@@ -39,6 +39,7 @@ final class Housekeeper: Sendable {
                 let now = Clock.monotonicMillis()
                 around.staging.removeFinished(before: now - min(now, Self.stagedMillisMax))
                 sweeper.sweep()
+                EmptySegments.remove(around)
             }
         }
     }

@@ -67,8 +67,11 @@ extension IndexWriter {
     /// Removes up to `pages` rows of a blob's locations; true when none is left.
     func sweep(_ blob: BlobID, pages: Int) throws -> Bool {
         var ids: [Int64] = []
-        rows.extentsFrom.bind(1, Location.extentID(blob, page: 0)).bind(2, Location.extentID(blob, page: Location.pagesMax))
-            .bind(3, Int64(pages))
+        rows.extentsFrom.bind(1, Location.extentID(blob, page: 0)).bind(
+            2,
+            Location.extentID(blob, page: Location.pagesMax)
+        )
+        .bind(3, Int64(pages))
         do {
             defer { rows.extentsFrom.reset() }
             while try rows.extentsFrom.step() {
@@ -93,7 +96,9 @@ extension IndexWriter {
         do {
             defer { rows.body.reset() }
             if try rows.body.step() {
-                do { parts = try SmallRows.manifest(rows.body.blob(0)) } catch { throw corrupt("bodies (manifest \(id))") }
+                do { parts = try SmallRows.manifest(rows.body.blob(0)) } catch {
+                    throw corrupt("bodies (manifest \(id))")
+                }
             }
         }
         for part in parts { try makeGarbage(.blob, part.blob.rawValue) }
