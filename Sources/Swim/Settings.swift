@@ -96,6 +96,13 @@ package struct Settings: Sendable, Equatable {
 
     package init() {}
 
+    /// The shortest waits: a crash is final after two spreading times, and so is a pause of four seconds.
+    package static var fast: Settings {
+        var settings = Settings()
+        settings.minimumMicros = 0
+        return settings
+    }
+
     /// Patience for links across the world: everything slower, the rules the same.
     package static var wan: Settings {
         var settings = Settings()
