@@ -53,7 +53,7 @@ extension IndexWriter {
         let record = Record(
             bucket: draft.bucket,
             key: draft.key,
-            stamp: clock.next(after: head?.record.stamp, conditional: !condition.isNone, nowMillis: nowMillis),
+            stamp: stamp(after: head, in: bucket, condition),
             kind: .object,
             isNull: bucket.versioning != .on,
             size: draft.size,
@@ -65,6 +65,14 @@ extension IndexWriter {
         )
         let replaced = try known ?? replaced(in: bucket, draft.key, head)
         return try place(record, bodyID, in: bucket, over: head, replacing: replaced)
+    }
+
+    /// The stamp of a new version. Only without versioning does a conditional write take the successor of its head: there
+    /// the head goes away with it. Where the head stays, the successor may have been there before and been removed, and
+    /// its stamp would be given out a second time.
+    func stamp(after head: RecordRow?, in bucket: Bucket, _ condition: Precondition) -> Stamp {
+        let asSuccessor = !condition.isNone && bucket.versioning == .off
+        return clock.next(after: head?.record.stamp, asSuccessor: asSuccessor, nowMillis: nowMillis)
     }
 
     /// Puts a version on top of its key and takes away the one it replaces.
@@ -128,7 +136,7 @@ extension IndexWriter {
         let marker = Record(
             bucket: id,
             key: key,
-            stamp: clock.next(after: head?.record.stamp, conditional: !condition.isNone, nowMillis: nowMillis),
+            stamp: stamp(after: head, in: bucket, condition),
             kind: .deleteMarker,
             isNull: bucket.versioning == .suspended,
             size: 0,

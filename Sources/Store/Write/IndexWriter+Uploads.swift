@@ -43,7 +43,7 @@ extension IndexWriter {
         let record = Record(
             bucket: upload.bucket,
             key: upload.key,
-            stamp: clock.next(after: head?.record.stamp, conditional: !condition.isNone, nowMillis: nowMillis),
+            stamp: stamp(after: head, in: bucket, condition),
             kind: .object,
             isNull: bucket.versioning != .on,
             size: size,

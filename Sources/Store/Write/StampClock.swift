@@ -3,18 +3,20 @@ struct StampClock {
     /// The next writer word: random per start, then counted, so that no stamp is ever given out twice.
     private var writer: UInt64
     private let boot: UInt64
+    /// The largest time given out since the start: a key whose newest version was removed for good goes on above it.
+    private var last: UInt64 = 0
 
     init(boot: UInt64) {
         self.boot = boot
         writer = 0
     }
 
-    /// The stamp of a change after `head`, the newest version of the key. A conditional change sorts directly behind
-    /// what it was judged against.
-    mutating func next(after head: Stamp?, conditional: Bool, nowMillis: UInt64) -> Stamp {
-        if conditional, let head, head.q < .max { return head.successor }
+    /// The stamp of a change after `head`, the newest version of the key. A successor sorts directly behind `head`; the
+    /// caller knows that `head` never had another one.
+    mutating func next(after head: Stamp?, asSuccessor: Bool, nowMillis: UInt64) -> Stamp {
+        if asSuccessor, let head, head.q < .max { return head.successor }
         writer &+= 1
-        let floor = nowMillis << 16
-        return Stamp(t: max(floor, head.map { $0.t &+ 1 } ?? 0), w: boot ^ writer, q: 0)
+        last = max(nowMillis << 16, last &+ 1, head.map { $0.t &+ 1 } ?? 0)
+        return Stamp(t: last, w: boot ^ writer, q: 0)
     }
 }
