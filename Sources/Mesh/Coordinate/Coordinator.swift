@@ -24,6 +24,9 @@ package final class Coordinator: Sendable {
     /// A stream for a body that is too large for its record.
     package func makeBlob() throws -> BlobWriter { try store.makeBlob() }
 
+    /// Gives up a finished stream that no change will name.
+    package func discard(_ blob: BlobID) { store.discard(blob) }
+
     // MARK: Reading
 
     package func find(

@@ -96,11 +96,16 @@ extension S3Exchange {
         if length <= UInt64(face.settings.inlineBytesMax) {
             new = try await receiveInline(Int(length), digest)
         } else {
-            new = .blob(try await receiveBlob(digest))
+            new = .blob(try await receiveBlob(length, digest))
         }
         let result = digest.finish()
-        guard result.size == length else { throw S3Error(.incompleteBody) }
-        try wanted.verify(result, payload: body.payload, trailer: body.trailer)
+        do {
+            guard result.size == length else { throw S3Error(.incompleteBody) }
+            try wanted.verify(result, payload: body.payload, trailer: body.trailer)
+        } catch {
+            if case .blob(let blob) = new { coordinator.discard(blob) }
+            throw error
+        }
         return Received(
             body: new,
             size: length,
@@ -142,21 +147,21 @@ extension S3Exchange {
         return .inline(all)
     }
 
-    private func receiveBlob(_ digest: BodyDigest) async throws -> BlobID {
+    private func receiveBlob(_ length: UInt64, _ digest: BodyDigest) async throws -> BlobID {
         let blob = try coordinator.makeBlob()
         let allocator = ByteBufferAllocator()
-        var chunk = allocator.buffer(capacity: BlobWriter.chunkBytes)
+        var chunk = allocator.buffer(capacity: Int(min(length, UInt64(BlobWriter.chunkBytes))))
         while var bytes = try await body.next() {
             while bytes.readableBytes > 0 {
-                let space = BlobWriter.chunkBytes - chunk.readableBytes
-                if var slice = bytes.readSlice(length: min(space, bytes.readableBytes)) { chunk.writeBuffer(&slice) }
+                // A full chunk waits for the byte behind it: the last one goes with the end of the stream in one hop.
                 if chunk.readableBytes == BlobWriter.chunkBytes {
                     try await blob.append(chunk) { digest.update($0) }
                     chunk = allocator.buffer(capacity: BlobWriter.chunkBytes)
                 }
+                let space = BlobWriter.chunkBytes - chunk.readableBytes
+                if var slice = bytes.readSlice(length: min(space, bytes.readableBytes)) { chunk.writeBuffer(&slice) }
             }
         }
-        if chunk.readableBytes > 0 { try await blob.append(chunk) { digest.update($0) } }
-        return try await blob.finish()
+        return try await blob.finish(appending: chunk) { digest.update($0) }
     }
 }
