@@ -21,6 +21,7 @@ final class Engine: Sendable {
     let opening: BodyOpening
     private let blobIDs: Mutex<BlobIDs>
     private let isStopped = Mutex(false)
+    private let isExamined = Mutex(false)
 
     /// Blob ids are given out from a range that is reserved durably ahead of use, so that none is given out twice.
     private struct BlobIDs {
@@ -134,6 +135,16 @@ final class Engine: Sendable {
             return BlobID(rawValue: ids.next)
         }
     }
+
+    /// False: the doctor is here already.
+    func beginExamination() -> Bool {
+        isExamined.withLock { busy in
+            defer { busy = true }
+            return !busy
+        }
+    }
+
+    func endExamination() { isExamined.withLock { $0 = false } }
 
     var isClosed: Bool { isStopped.withLock { $0 } }
 

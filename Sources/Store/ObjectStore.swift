@@ -191,6 +191,35 @@ package final class ObjectStore: Sendable {
         }
     }
 
+    // MARK: Examining
+
+    /// Reads and verifies all that is here, beside the running store. Takes as long as reading the disk once; ends early
+    /// with `.closed` when the store closes. One at a time: others are told `.overloaded`.
+    package func examine() async throws -> DoctorReport {
+        let engine = engine
+        if engine.isClosed { throw StoreError.closed }
+        guard engine.beginExamination() else { throw StoreError.overloaded }
+        defer { engine.endExamination() }
+        // Resumed exactly once: by the thread, or here if none can be had.
+        return try await withUnsafeThrowingContinuation { (continuation: UnsafeContinuation<DoctorReport, any Error>) in
+            do {
+                _ = try StoreThread("store-doctor") {
+                    continuation.resume(
+                        with: Result {
+                            do {
+                                return try Doctor.examine(engine) { engine.isClosed }
+                            } catch let failure as SQLiteFailure {
+                                throw failure.storeError
+                            }
+                        }
+                    )
+                }
+            } catch {
+                continuation.resume(throwing: error)
+            }
+        }
+    }
+
     /// Numbers for metrics and status: a consistent copy.
     package func statistics() -> StoreStatistics { engine.statistics() }
 }

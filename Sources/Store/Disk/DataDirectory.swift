@@ -95,7 +95,7 @@ final class DataDirectory: Sendable {
         try sync(directory: directory)
     }
 
-    private static func name(ofSegment id: UInt32) -> String {
+    static func name(ofSegment id: UInt32) -> String {
         let digits = String(id, radix: 16)
         return String(repeating: "0", count: 8 - digits.count) + digits + ".seg"
     }

@@ -13,7 +13,7 @@ struct Location: Hashable, Sendable {
     var end: UInt64 { UInt64(offset) + frameBytes }
 
     /// The row that holds a page of a blob's locations. A blob has less than 65,536 pages: 1 TiB.
-    static func extentID(_ blob: BlobID, page: Int) -> Int64 { blob.rawValue << 16 | Int64(page) }
+    static func extentID(_ blob: BlobID, page: Int) -> Int64 { (blob.rawValue << 16) + Int64(page) }
 
     static let pagesMax = 1 << 16
 }

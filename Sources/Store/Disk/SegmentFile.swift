@@ -27,7 +27,9 @@ final class SegmentFile: Sendable {
     }
 
     /// A new, empty segment, whose name and header are durable when this returns.
-    static func create(_ id: UInt32, store: UInt64, in directory: DataDirectory, _ calls: DiskCalls) throws -> SegmentFile {
+    static func create(_ id: UInt32, store: UInt64, in directory: DataDirectory, _ calls: DiskCalls) throws
+        -> SegmentFile
+    {
         let path = directory.segment(id)
         let file = Glibc.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard file >= 0 else {
@@ -58,7 +60,9 @@ final class SegmentFile: Sendable {
     }
 
     /// Which store made this file; nil: the header is not whole, so the file was never committed.
-    func store() -> UInt64? {
+    func store() -> UInt64? { Self.store(of: file, id: id) }
+
+    static func store(of file: Int32, id: UInt32) -> UInt64? {
         var bytes = [UInt8](repeating: 0, count: Int(Self.headerBytes))
         guard pread(file, &bytes, bytes.count, 0) == bytes.count else { return nil }
         return bytes.withUnsafeBytes { raw -> UInt64? in

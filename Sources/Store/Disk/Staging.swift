@@ -22,6 +22,8 @@ final class Staging: Sendable {
 
     func add(_ location: Location, to blob: BlobID) {
         state.withLock {
+            // A writer that was let go meanwhile: nothing will name the chunk, so nothing waits for it.
+            guard $0.blobs[blob] != nil else { return }
             $0.blobs[blob]?.locations.append(location)
             $0.chunks[location.segment, default: 0] += 1
         }

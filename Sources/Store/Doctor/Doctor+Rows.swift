@@ -1,0 +1,213 @@
+/// The index, table by table, in one read transaction: every row's checksum, and whether what names and what is named
+/// agree.
+extension Doctor {
+    func examineIndex() throws {
+        try guarded("the whole file") { try examineIntegrity() }
+        try guarded("buckets") { try examineBuckets() }
+        try guarded("registers") { try examineRegisters() }
+        try guarded("segments") { try examineSegmentRows() }
+        try guarded("versions") { try examineVersions() }
+        try guarded("nulls") { try examineNulls() }
+        try guarded("uploads") { try examineUploads() }
+        try guarded("garbage") { try examineGarbage() }
+        try guarded("bodies") { try examineBodies() }
+        try guarded("extents") { try examineExtents() }
+        try guarded("quarantine") { try examineQuarantine() }
+        try guarded("counters") { try examineCounters() }
+    }
+
+    /// A table that SQLite itself cannot read to its end is one finding, and the others are still looked at.
+    private func guarded(_ table: String, _ body: () throws -> Void) throws {
+        try checkStop()
+        do { try body() } catch let failure as SQLiteFailure {
+            report.add(.error, "The index cannot be read (\(table)): \(failure.what).")
+        }
+    }
+
+    /// Hands out the rows of a statement; `isStopping` is looked at now and then.
+    func each(_ sql: String, _ body: (Statement) throws -> Void) throws {
+        let statement = try database.prepare(sql)
+        var count = 0
+        while try statement.step() {
+            count += 1
+            if count % 1024 == 0 { try checkStop() }
+            try body(statement)
+        }
+    }
+
+    private func examineIntegrity() throws {
+        try each("PRAGMA integrity_check(100)") { row in
+            let text = String(decoding: row.blob(0), as: UTF8.self)
+            if text != "ok" { report.add(.error, "SQLite finds the index damaged: \(text).") }
+        }
+    }
+
+    private func examineBuckets() throws {
+        try each("SELECT id, data FROM buckets") { row in
+            let id = BucketID(column: row.int(0))
+            guard let bucket = try? SmallRows.bucket(id, row.blob(1)) else {
+                return report.add(.error, "The row of bucket \(id.rawValue) in the table buckets is damaged.")
+            }
+            buckets[id] = bucket
+        }
+    }
+
+    private func examineRegisters() throws {
+        try each("SELECT name, data FROM registers") { row in
+            let name = [UInt8](row.blob(0))
+            if (try? SmallRows.register(name, row.blob(1))) == nil {
+                let text = String(decoding: name, as: UTF8.self)
+                report.add(.error, "The row \(text) in the table registers is damaged.")
+            }
+        }
+    }
+
+    private func examineSegmentRows() throws {
+        try each("SELECT id, data FROM segments") { row in
+            guard let id = UInt32(exactly: row.int(0)), let segment = try? SmallRows.segment(id, row.blob(1)) else {
+                return report.add(.error, "The row \(row.int(0)) in the table segments is damaged.")
+            }
+            segmentRows[id] = segment
+        }
+    }
+
+    private func examineNulls() throws {
+        try each("SELECT bucket, key, data FROM nulls") { row in
+            let bucket = BucketID(column: row.int(0))
+            let key = Key([UInt8](row.blob(1)))
+            guard let bytes = try? SmallRows.null(bucket, key, row.blob(2)),
+                let stamp = try? bytes.withUnsafeBytes({ bytes throws(Malformed) in try Stamp(sortable: bytes) })
+            else { return report.add(.error, "The row of \(name(bucket, key)) in the table nulls is damaged.") }
+            do {
+                let named = try versions.exact(bucket, key, stamp)
+                guard let named, named.record.isNull else {
+                    return report.add(
+                        .error,
+                        "The table nulls names a version of \(name(bucket, key)) that is not there or is not the "
+                            + "version null."
+                    )
+                }
+            } catch is StoreError {
+                // The version itself is damaged, and was reported.
+            }
+        }
+    }
+
+    private func examineGarbage() throws {
+        var manifests: [Int64] = []
+        try each("SELECT kind, id FROM garbage") { row in
+            let id = row.int(1)
+            switch GarbageKind(rawValue: row.int(0)) {
+            case .blob:
+                if !blobs.insert(id) {
+                    report.add(.error, "The table garbage holds blob \(id), which a version or a part still names.")
+                }
+            case .manifest:
+                if bodies.insert(id) {
+                    manifests.append(id)
+                } else {
+                    report.add(.error, "The table garbage holds manifest \(id), which a version still names.")
+                }
+            case nil:
+                report.add(.error, "The table garbage has a row of the unknown kind \(row.int(0)).")
+            }
+        }
+        for id in manifests { try claimGarbage(manifest: id) }
+    }
+
+    /// The blobs of a removed manifest are named by it until the sweeper has dissolved it.
+    private func claimGarbage(manifest id: Int64) throws {
+        let row = try database.prepare("SELECT data FROM bodies WHERE id = ?1").bind(1, id)
+        guard try row.step(), let parts = try? SmallRows.manifest(row.blob(0)) else { return }
+        for part in parts where !blobs.insert(part.blob.rawValue) {
+            report.add(.error, "The removed manifest \(id) names blob \(part.blob.rawValue), which is in use.")
+        }
+    }
+
+    private func examineBodies() throws {
+        try each("SELECT id, checksum, data FROM bodies") { row in
+            let id = row.int(0)
+            report.bodies += 1
+            let isNamed = bodies.contains(id)
+            if !isNamed { report.add(.warning, "Row \(id) in the table bodies is named by nothing.") }
+            // What a version names was verified with it, and is reported with its key.
+            if !isNamed, UInt64(bitPattern: row.int(1)) != VersionRows.checksum(row.blob(2), id: id) {
+                report.add(.warning, "Row \(id) in the table bodies is damaged.")
+            }
+        }
+    }
+
+    private func examineExtents() throws {
+        var lastOrphan: Int64?
+        try each("SELECT id, data FROM extents") { row in
+            let id = row.int(0)
+            let blob = id >> 16
+            let isNamed = blobs.contains(blob)
+            if !isNamed, lastOrphan != blob {
+                lastOrphan = blob
+                report.add(.warning, "Blob \(blob) in the table extents is named by nothing.")
+            }
+            guard let locations = try? SmallRows.extent(id, row.blob(1)) else {
+                return damage(BlobID(rawValue: blob), "row \(id) in the table extents is damaged")
+            }
+            for location in locations {
+                live[location.segment, default: 0] += location.frameBytes
+                guard let segment = segmentRows[location.segment] else {
+                    damage(BlobID(rawValue: blob), "a chunk is in segment \(location.segment), which is not known")
+                    continue
+                }
+                if location.end > segment.size {
+                    damage(
+                        BlobID(rawValue: blob),
+                        "a chunk at \(location.offset) of segment \(location.segment) is beyond its end"
+                    )
+                }
+            }
+        }
+    }
+
+    private func examineQuarantine() throws {
+        try each("SELECT segment, offset, blob, chunk FROM quarantine") { row in
+            report.add(
+                .warning,
+                "Chunk \(row.int(3)) of blob \(row.int(2)), at \(row.int(1)) of segment \(row.int(0)), was found damaged "
+                    + "before and is in quarantine."
+            )
+        }
+    }
+
+    private func examineCounters() throws {
+        let row = try database.prepare("SELECT data FROM counters WHERE id = 1")
+        guard try row.step(), let counters = try? SmallRows.counters(row.blob(0)) else {
+            return report.add(.error, "The row of the table counters is damaged or missing.")
+        }
+        if counters.versions != Int64(clamping: report.versions) {
+            report.add(
+                .warning,
+                "The table counters counts \(counters.versions) versions, there are \(report.versions)."
+            )
+        }
+        if counters.logicalBytes != Int64(clamping: report.logicalBytes) {
+            report.add(
+                .warning,
+                "The table counters counts \(counters.logicalBytes) bytes of objects, there are \(report.logicalBytes)."
+            )
+        }
+        for (id, segment) in segmentRows.sorted(by: { $0.key < $1.key }) {
+            let counted = live[id] ?? 0
+            if segment.live != counted {
+                report.add(
+                    .warning,
+                    "The table segments counts \(segment.live) live bytes in segment \(id), there are \(counted)."
+                )
+            }
+            report.deadBytes += segment.size - min(segment.size, counted + SegmentFile.headerBytes)
+        }
+        if report.deadBytes > 0 {
+            report.add(
+                .note,
+                "\(report.deadBytes) bytes in segments belong to nothing any more; compaction takes them."
+            )
+        }
+    }
+}
