@@ -42,7 +42,7 @@ import Testing
     @Test("a bit flipped anywhere in a segment is found and named", arguments: [UInt64.random(in: 0 ..< .max)])
     func flippedSegments(seed: UInt64) async throws {
         let sample = try await filled()
-        var dice = Dice(seed)
+        var dice = Seeded(seed)
         for _ in 0..<40 {
             let names = sample.segmentNames()
             let path = sample.path + "/segments/" + names[Int.random(in: 0..<names.count, using: &dice)]
@@ -72,7 +72,7 @@ import Testing
     )
     func flippedRows(table: String) async throws {
         let seed = UInt64.random(in: 0 ..< .max)
-        var dice = Dice(seed)
+        var dice = Seeded(seed)
         let sample = try await filled()
         let keys = [
             "meta": "name", "registers": "name", "versions": "bucket, key, stamp", "nulls": "bucket, key",

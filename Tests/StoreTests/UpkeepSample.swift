@@ -54,7 +54,7 @@ final class UpkeepSample: Sendable {
 
     /// Bytes that tell by themselves whether they are the right ones.
     static func bytes(_ seed: UInt64, _ count: Int) -> [UInt8] {
-        var random = Dice(seed)
+        var random = Seeded(seed)
         return (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) }
     }
 
@@ -147,20 +147,5 @@ final class UpkeepSample: Sendable {
         try file.seek(toOffset: UInt64(offset))
         try file.write(contentsOf: Data([byte ^ (1 << UInt8(bit))]))
         try file.close()
-    }
-}
-
-/// Random numbers that a seed repeats (SplitMix64).
-struct Dice: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -14,6 +14,8 @@ enum EmptySegments {
                     // staged are either committed by now and live, or given up.
                     guard writer.segment(id)?.live == 0, !around.staging.hasChunks(in: id) else { return }
                     try writer.rows.deleteSegment.bind(1, Int64(id)).run()
+                    // Its file goes, and with it what was damaged in there.
+                    try writer.rows.release.bind(1, Int64(id)).run()
                     writer.removeSegment(id)
                     isGone.value = true
                 }
@@ -21,6 +23,7 @@ enum EmptySegments {
                 return
             }
             if isGone.value {
+                around.metrics.compactedBytes.add(DataDirectory.fileBytes(around.directory.segment(id)) ?? 0)
                 around.segments.remove(id)
                 unlink(around.directory.segment(id))
             }
