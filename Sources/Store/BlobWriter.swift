@@ -15,6 +15,8 @@ package final class BlobWriter: Sendable {
         var isFinished = false
         /// A chunk that was shorter than the others has to be the last.
         var isShort = false
+        /// A chunk was refused: the stream has a hole and is good for nothing.
+        var isBroken = false
     }
 
     private let id: BlobID
@@ -61,6 +63,7 @@ package final class BlobWriter: Sendable {
         let bytes = chunk.flatMap { $0.readableBytes > 0 ? $0 : nil }
         let number = try state.withLock { state in
             guard !state.isFinished else { throw StoreError.io(what: "blob \(id.rawValue) is finished already") }
+            guard !state.isBroken else { throw StoreError.io(what: "blob \(id.rawValue) lost a chunk before") }
             guard let bytes else { return state.chunks }
             guard bytes.readableBytes <= Self.chunkBytes, !state.isShort,
                 Int(state.chunks) < Location.perPage * Location.pagesMax
@@ -73,13 +76,18 @@ package final class BlobWriter: Sendable {
             defer { state.chunks += 1 }
             return state.chunks
         }
-        // Resumed exactly once: a lane answers each job, taken in or refused.
-        try await withUnsafeThrowingContinuation { (continuation: UnsafeContinuation<Void, any Error>) in
-            lane.submit(
-                Lane.Job(blob: id, chunk: number, bytes: bytes, observe: observe, finish: finish) {
-                    continuation.resume(with: $0.map { _ in })
-                }
-            )
+        do {
+            // Resumed exactly once: a lane answers each job, taken in or refused.
+            try await withUnsafeThrowingContinuation { (continuation: UnsafeContinuation<Void, any Error>) in
+                lane.submit(
+                    Lane.Job(blob: id, chunk: number, bytes: bytes, observe: observe, finish: finish) {
+                        continuation.resume(with: $0.map { _ in })
+                    }
+                )
+            }
+        } catch {
+            state.withLock { $0.isBroken = true }
+            throw error
         }
     }
 }

@@ -160,6 +160,8 @@ final class Engine: Sendable {
         committer.stop()
         checkpointer.stop()
         readers.stop()
+        // What a failed store left in its log is for the next start to judge.
+        if condition.current().failure == nil { Checkpointer.finish(directory.index) }
         directory.unlock()
     }
 }

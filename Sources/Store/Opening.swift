@@ -88,7 +88,23 @@ enum Opening {
             guard let id = UInt32(exactly: $0.int(0)) else { throw Malformed() }
             loaded.segments[id] = try SmallRows.segment(id, $0.blob(1))
         }
+        try checkRows(loaded, directory)
         return loaded
+    }
+
+    private static func checkRows(_ loaded: LoadedIndex, _ directory: DataDirectory) throws {
+        guard let rows = loaded.counters.rows else { return }
+        let pairs = [
+            ("buckets", loaded.small.byID.count, rows.buckets),
+            ("registers", loaded.small.registers.count, rows.registers),
+            ("segments", loaded.segments.count, rows.segments),
+        ]
+        for (table, count, promised) in pairs where UInt64(count) != promised {
+            throw StoreError.unusable(
+                reason:
+                    "The table \(table) in \(directory.index) has \(count) rows of \(promised): the index is damaged."
+            )
+        }
     }
 
     /// The file beside the index says whose directory this is: files of two stores must not be mixed.

@@ -13,23 +13,35 @@ enum SmallRows {
     // MARK: Counters
 
     static func encode(_ counters: Counters) -> [UInt8] {
-        var row = ByteWriter(capacity: 48)
+        var row = ByteWriter(capacity: 72)
         row.number(counters.sequence)
         row.number(counters.versions)
         row.number(counters.logicalBytes)
         row.number(counters.blobsReserved)
+        if let rows = counters.rows {
+            row.number(rows.buckets)
+            row.number(rows.registers)
+            row.number(rows.segments)
+        }
         row.seal(seed: seed(.counters, 1))
         return row.bytes
     }
 
     static func counters(_ bytes: UnsafeRawBufferPointer) throws(Malformed) -> Counters {
         var row = try ByteScanner(sealed: bytes, seed: seed(.counters, 1))
-        let counters = Counters(
+        var counters = Counters(
             sequence: try row.number(),
             versions: try row.number(),
             logicalBytes: try row.number(),
             blobsReserved: try row.number()
         )
+        if row.remaining > 0 {
+            counters.rows = .init(
+                buckets: try row.number(),
+                registers: try row.number(),
+                segments: try row.number()
+            )
+        }
         try row.end()
         return counters
     }
@@ -247,6 +259,15 @@ struct Counters {
     var logicalBytes: Int64 = 0
     /// Blob ids below this one may have been given out.
     var blobsReserved: Int64 = 1
+    /// How many rows the small tables have: a damaged page can drop rows without a trace, and a segment without its row
+    /// would be taken for one that was never committed. nil: written before there were counts.
+    var rows: Rows?
+
+    struct Rows: Equatable {
+        var buckets: UInt64
+        var registers: UInt64
+        var segments: UInt64
+    }
 }
 
 /// A segment as the last transaction left it.

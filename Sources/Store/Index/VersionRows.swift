@@ -8,7 +8,9 @@ final class VersionRows {
 
     init(_ database: Database) throws {
         path = database.path
-        headRow = try database.prepare("SELECT stamp, data FROM versions WHERE bucket = ?1 AND key = ?2 LIMIT 1")
+        headRow = try database.prepare(
+            "SELECT stamp, data FROM versions WHERE bucket = ?1 AND key = ?2 ORDER BY stamp LIMIT 1"
+        )
         exactRow = try database.prepare("SELECT data FROM versions WHERE bucket = ?1 AND key = ?2 AND stamp = ?3")
         nullRow = try database.prepare("SELECT data FROM nulls WHERE bucket = ?1 AND key = ?2")
         bodyRow = try database.prepare("SELECT checksum, data FROM bodies WHERE id = ?1")
@@ -49,7 +51,8 @@ final class VersionRows {
         return row
     }
 
-    func select(_ bucket: BucketID, _ key: Key, _ version: VersionSelector) throws -> (row: RecordRow, isCurrent: Bool)? {
+    func select(_ bucket: BucketID, _ key: Key, _ version: VersionSelector) throws -> (row: RecordRow, isCurrent: Bool)?
+    {
         guard let head = try head(bucket, key) else { return nil }
         let row: RecordRow? =
             switch version {

@@ -125,7 +125,7 @@ extension IndexReader {
             statement.bind(1, query.bucket.column).bind(2, key).bind(3, initiated).bind(4, id)
         }
         let marker = query.keyMarker ?? []
-        if let id = query.uploadMarker, query.keyMarker != nil {
+        if let id = query.uploadMarker, query.keyMarker != nil, marker.starts(with: query.prefix) {
             // An upload that is gone by now has no place: its key is listed again rather than cut short.
             let known = try upload(id)
             seek(marker, known.map { Int64(clamping: $0.initiatedMillis) } ?? -1, known == nil ? [] : id.column)

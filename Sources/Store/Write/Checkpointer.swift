@@ -66,6 +66,13 @@ final class Checkpointer: Sendable {
         )
     }
 
+    /// Moves all of the log into the index and removes it: a closed store is one file and its segments, and the next
+    /// start has nothing to replay. Called when no other connection is left; a log that cannot be moved stays.
+    static func finish(_ index: String) {
+        guard let database = try? Database(index, .readWrite) else { return }
+        _ = checkpoint(database.handle, SQLITE_CHECKPOINT_TRUNCATE)
+    }
+
     func stop() {
         bell.close()
         thread.join()

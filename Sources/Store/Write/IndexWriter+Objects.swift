@@ -5,9 +5,7 @@ extension IndexWriter {
 
     func put(_ draft: Draft, _ condition: Precondition) throws -> Outcome {
         guard let bucket = pending.small[draft.bucket] else { return .noSuchBucket }
-        guard fits(draft.key) else {
-            throw StoreError.io(what: "a key has 1 to \(Key.bytesMax) bytes, this one \(draft.key.bytes.count)")
-        }
+        try check(draft.key)
         let head = try versions.head(draft.bucket, draft.key)
         guard condition.holds(of: head?.record) else { return .preconditionFailed(current: head?.record) }
 
@@ -31,6 +29,12 @@ extension IndexWriter {
                 bodyID: blob.rawValue,
                 replaced
             )
+        }
+    }
+
+    func check(_ key: Key) throws {
+        guard fits(key) else {
+            throw StoreError.io(what: "a key has 1 to \(Key.bytesMax) bytes, this one \(key.bytes.count)")
         }
     }
 

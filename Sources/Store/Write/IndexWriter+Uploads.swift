@@ -1,6 +1,8 @@
 extension IndexWriter {
     func createUpload(_ upload: Upload) throws -> Outcome {
         guard pending.small[upload.bucket] != nil else { return .noSuchBucket }
+        try check(upload.key)
+        guard try self.upload(upload.id) == nil else { throw StoreError.io(what: "the id of an upload is taken") }
         let id = upload.id.column
         try rows.insertUpload.bind(1, id).bind(2, upload.bucket.column).bind(3, upload.key.bytes)
             .bind(4, Int64(clamping: upload.initiatedMillis)).bind(5, SmallRows.encode(upload)).run()

@@ -67,6 +67,11 @@ final class IndexWriter {
                 }
             }
             pending.counters.sequence += 1
+            pending.counters.rows = Counters.Rows(
+                buckets: UInt64(pending.small.byID.count),
+                registers: UInt64(pending.small.registers.count),
+                segments: segmentsCount
+            )
             try rows.putCounters.bind(1, SmallRows.encode(pending.counters)).run()
         }
         try rows.commit.run()
@@ -74,6 +79,16 @@ final class IndexWriter {
         counters = pending.counters
         nextBody = pending.nextBody
         for (id, row) in pending.segments { segments[id] = row }
+    }
+
+    /// How many segments there are once the open transaction is committed.
+    private var segmentsCount: UInt64 {
+        var count = segments.count
+        for (id, row) in pending.segments {
+            if segments[id] == nil, row != nil { count += 1 }
+            if segments[id] != nil, row == nil { count -= 1 }
+        }
+        return UInt64(count)
     }
 
     func rollBack() {
