@@ -13,6 +13,10 @@ package struct PresignedV2: Sendable {
     /// Nil: the request carries no such signature.
     package init?(_ head: S3Head) throws(S3Error) {
         guard head.target.has("AWSAccessKeyId"), !head.headers.contains("authorization") else { return nil }
+        // This signature does not cover the query: a parameter of version 4 beside it could add headers of its own.
+        guard !head.target.has("X-Amz-Signature"), !head.target.has("X-Amz-Algorithm") else {
+            throw S3Error.argument("X-Amz-Signature", "", "Only one auth mechanism allowed; only one may be present.")
+        }
         guard let key = try head.target.text("AWSAccessKeyId"), let expires = try head.target.value("Expires"),
             let text = try head.target.value("Signature"), let signature = Base64.decode(text), signature.count == 20
         else {
