@@ -36,6 +36,12 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
         var writer: UnsafeContinuation<Void, Never>?
         var isReadHeld = false
         var isClosed = false
+        /// The client sends no more (it may still read), or asked for a protocol that is not HTTP.
+        var hasInputEnded = false
+        /// The message that arrives is the last that can be parsed: it asks to speak another protocol behind it.
+        var asksUpgrade = false
+        /// The request that is served is such a message.
+        var isLast = false
         var isQuiescing = false
         var isServing = false
         var malformed: (any Error)?
@@ -57,7 +63,6 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
     func nextHead() async throws -> HTTPRequestHead? {
         state.isServing = false
         while true {
-            if let malformed = state.malformed { throw malformed }
             if let part = state.parts.popFirst() {
                 // Ends of bodies that were thrown away, or never read, are passed over.
                 guard case .head(let head) = part else {
@@ -65,9 +70,12 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
                     continue
                 }
                 state.isServing = true
+                state.isLast = Self.asksUpgrade(head)
                 return head
             }
-            if state.isClosed || state.isQuiescing || state.wasIdle { return nil }
+            // What came whole before the damage is answered first.
+            if let malformed = state.malformed { throw malformed }
+            if state.isClosed || state.hasInputEnded || state.isQuiescing || state.wasIdle { return nil }
             await wait()
         }
     }
@@ -75,7 +83,6 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
     /// The next bytes of the body; nil at its end.
     func nextBody() async throws -> ByteBuffer? {
         while true {
-            if let malformed = state.malformed { throw malformed }
             switch state.parts.first {
             case .body(let bytes):
                 state.parts.removeFirst()
@@ -87,8 +94,9 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
             case .head:
                 return nil
             case nil:
+                if let malformed = state.malformed { throw malformed }
                 if state.wasIdle { throw Failure.idle }
-                if state.isClosed { throw Failure.closed }
+                if state.isClosed || state.hasInputEnded { throw Failure.closed }
                 await wait()
             }
         }
@@ -108,7 +116,7 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
     }
 
     /// Whether the connection ends after the request at hand whatever the client wishes.
-    var isQuiescing: Bool { state.isQuiescing }
+    var isEnding: Bool { state.isQuiescing || state.isLast }
 
     /// Reads and drops what the client still sends, for a while, then closes.
     func closeAfterDiscarding() async {
@@ -119,6 +127,12 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
     }
 
     func close() { channel.close(promise: nil) }
+
+    /// Whether HTTP ends with this message: NIO's decoder stops behind it, whether or not the upgrade is granted, and
+    /// none is here. Some clients ask with each first request (Java's, for HTTP/2).
+    private static func asksUpgrade(_ head: HTTPRequestHead) -> Bool {
+        head.method == .CONNECT || head.headers.contains(name: "upgrade")
+    }
 
     /// Called now and then: ends a connection that stands still.
     func reap(idle: TimeAmount) {
@@ -168,7 +182,11 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let part = unwrapInboundIn(data)
-        if case .body(let bytes) = part { state.bufferedBytes += bytes.readableBytes }
+        switch part {
+        case .head(let head): state.asksUpgrade = Self.asksUpgrade(head)
+        case .body(let bytes): state.bufferedBytes += bytes.readableBytes
+        case .end: if state.asksUpgrade { state.hasInputEnded = true }
+        }
         state.parts.append(part)
         state.lastProgress = .now()
     }
@@ -180,6 +198,8 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
 
     /// Backpressure: the socket is not read while enough is waiting. A pipelined request waits its turn here too.
     func read(context: ChannelHandlerContext) {
+        // Behind an upgrade the decoder parses no more and only collects: nothing may reach it.
+        if state.asksUpgrade && state.hasInputEnded { return }
         let isFull = state.bufferedBytes >= Self.bufferedBytesMax || state.parts.count > 64
         if isFull && state.waiter == nil {
             state.isReadHeld = true
@@ -209,7 +229,8 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
             state.isQuiescing = true
             if !state.isServing { wake() }
         case ChannelEvent.inputClosed:
-            state.isClosed = true
+            // Whoever half-closes behind a request still waits for its answer.
+            state.hasInputEnded = true
             wake()
         default:
             context.fireUserInboundEventTriggered(event)

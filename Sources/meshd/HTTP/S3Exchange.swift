@@ -60,6 +60,12 @@ final class S3Exchange {
                 try await answer(error)
             } catch let error as StoreError {
                 try await answer(translated(error))
+            } catch let error as HTTPParserError {
+                // The head was fine, the body is not.
+                try await answer(
+                    error == .invalidEOFState
+                        ? S3Error(.incompleteBody) : S3Error(.badRequest, "The body is not well-formed HTTP/1.1.")
+                )
             }
         } catch HTTPConnection.Failure.idle {
             if !isAnswered { try? await answer(S3Error(.requestTimeout)) }
@@ -240,7 +246,7 @@ final class S3Exchange {
     }
 
     /// Whether the connection ends with this answer: the client asks for it, the server drains, or a body is unread.
-    private var wantsClose: Bool { !http.isKeepAlive || connection.isQuiescing || !body.isConsumed }
+    private var wantsClose: Bool { !http.isKeepAlive || connection.isEnding || !body.isConsumed }
 
     private func answer(_ error: S3Error) async throws {
         guard !isAnswered else {
