@@ -4,9 +4,18 @@ import Synchronization
 final class Ledger: Sendable {
     typealias Content = KeyHistory.Content
 
+    /// A key by its bytes: to Swift's strings é and e with an accent are the same, to S3 they are not.
+    private struct Name: Hashable {
+        let bytes: [UInt8]
+
+        init(_ key: String) { bytes = Array(key.utf8) }
+
+        var text: String { String(decoding: bytes, as: UTF8.self) }
+    }
+
     private struct State {
-        var keys: [String: KeyHistory] = [:]
-        var touched: Set<String> = []
+        var keys: [Name: KeyHistory] = [:]
+        var touched: Set<Name> = []
         var operation: UInt64 = 0
     }
 
@@ -56,19 +65,20 @@ final class Ledger: Sendable {
     func takeTouched() -> [String] {
         state.withLock { state in
             defer { state.touched.removeAll(keepingCapacity: true) }
-            return state.touched.sorted()
+            return state.touched.map(\.text).sorted()
         }
     }
 
-    var keys: [String] { state.withLock { $0.keys.keys.sorted() } }
+    var keys: [String] { state.withLock { $0.keys.keys.map(\.text).sorted() } }
 
-    func events(_ key: String) -> [String] { state.withLock { $0.keys[key]?.events ?? [] } }
+    func events(_ key: String) -> [String] { state.withLock { $0.keys[Name(key)]?.events ?? [] } }
 
     private func update<R>(_ key: String, touch: Bool = true, _ body: (inout KeyHistory, UInt64) -> R) -> R {
-        state.withLock { state in
-            if touch { state.touched.insert(key) }
+        let name = Name(key)
+        return state.withLock { state in
+            if touch { state.touched.insert(name) }
             // The clock is read under the lock, so that its order is the order of the events.
-            return body(&state.keys[key, default: KeyHistory()], now)
+            return body(&state.keys[name, default: KeyHistory()], now)
         }
     }
 }

@@ -26,6 +26,9 @@ struct Kills: AsyncParsableCommand {
     @Option(help: "Mean time from the start of the load to the kill, in milliseconds.")
     var meanMillis = 300.0
 
+    @Flag(help: "Do not ask meshd doctor about the data directory after clean stops.")
+    var withoutDoctor = false
+
     @Flag(help: "Judge a debug build nevertheless.")
     var allowDebug = false
 
@@ -38,7 +41,7 @@ struct Kills: AsyncParsableCommand {
     func run() async throws {
         let binary = try Daemon.check(binary: meshd, allowDebug: allowDebug)
         let seed = seed ?? UInt64.random(in: 0...UInt64.max >> 1)
-        print("seed \(seed), \(kills) kills, \(clients) clients")
+        say("seed \(seed), \(kills) kills, \(clients) clients")
         let group = MultiThreadedEventLoopGroup.singleton
         let scratch = try await Scratch.make(on: group.next())
         let home = try dir.map(Scratch.fresh) ?? scratch.path
@@ -46,6 +49,7 @@ struct Kills: AsyncParsableCommand {
         let loop = KillLoop(
             settings: settings,
             kills: kills,
+            asksDoctor: !withoutDoctor,
             clients: clients,
             plan: KillPlan(seed: seed, millisMean: meanMillis),
             seed: seed,
@@ -55,14 +59,14 @@ struct Kills: AsyncParsableCommand {
         do {
             isClean = try await loop.run()
         } catch {
-            print("stopped: \(error)")
-            print("seed \(seed)")
+            say("stopped: \(error)")
+            say("seed \(seed)")
             try await scratch.remove()
             throw ExitCode(1)
         }
         try await scratch.remove()
         if !isClean {
-            print("replay with --seed \(seed)")
+            say("replay with --seed \(seed)")
             throw ExitCode(1)
         }
     }

@@ -1,10 +1,10 @@
-import Glibc
 import NIOCore
 
 /// Lives of one daemon, each ended by force, each followed by a reckoning.
 struct KillLoop {
     let settings: Daemon.Settings
     let kills: Int
+    let asksDoctor: Bool
     let group: any EventLoopGroup
     let verdict = Verdict()
     private let ledger = Ledger()
@@ -16,6 +16,7 @@ struct KillLoop {
     init(
         settings: Daemon.Settings,
         kills: Int,
+        asksDoctor: Bool,
         clients: Int,
         plan: KillPlan,
         seed: UInt64,
@@ -23,6 +24,7 @@ struct KillLoop {
     ) {
         self.settings = settings
         self.kills = kills
+        self.asksDoctor = asksDoctor
         self.group = group
         self.plan = plan
         let space = KeySpace(hot: 8, cold: 600)
@@ -63,7 +65,7 @@ struct KillLoop {
         try await finish(daemon)
         return verdict.close([
             "kills", "of them during start", "clean stops", "operations", "acknowledged", "unknown", "busy",
-            "reads under load", "races", "verified", "listings", "slowest start in ms",
+            "reads under load", "races", "verified", "listings", "doctor not asked", "slowest start in ms",
         ])
     }
 
@@ -99,6 +101,7 @@ struct KillLoop {
     }
 
     private func consultDoctor() async throws {
+        guard asksDoctor else { return verdict.count("doctor not asked") }
         let opinion = try await Doctor.examine(settings, on: group)
         verdict.check(opinion.isHealthy, "meshd doctor: \(opinion.exit)", around: [opinion.text])
     }
@@ -131,10 +134,9 @@ struct KillLoop {
     private func progress() {
         let done = verdict.value("kills")
         guard done % 20 == 0 || done == kills else { return }
-        print(
+        say(
             "\(done) of \(kills) kills, \(verdict.value("acknowledged")) writes acknowledged, "
                 + "\(verdict.value("verified")) reads verified, \(verdict.failed) anomalies"
         )
-        fflush(nil)
     }
 }

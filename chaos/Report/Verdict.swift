@@ -25,9 +25,9 @@ final class Verdict: Sendable {
             return $0.failed
         }
         guard number <= Self.shownMax else { return }
-        print("ANOMALY \(number): \(claim)")
-        for line in lines { print("    \(line)") }
-        if number == Self.shownMax { print("(later anomalies are counted, not shown)") }
+        say("ANOMALY \(number): \(claim)")
+        for line in lines { say("    \(line)") }
+        if number == Self.shownMax { say("(later anomalies are counted, not shown)") }
     }
 
     func check(_ holds: Bool, _ claim: @autoclosure () -> String, around lines: @autoclosure () -> [String] = []) {
@@ -39,8 +39,8 @@ final class Verdict: Sendable {
     /// Prints the counts in the given order and the closing line; true when nothing failed.
     func close(_ order: [String]) -> Bool {
         let state = state.withLock { $0 }
-        for what in order { print("\(what): \(state.counts[what] ?? 0)") }
-        print("\(state.passed) passed, \(state.failed) failed")
+        for what in order { say("\(what): \(state.counts[what] ?? 0)") }
+        say("\(state.passed) passed, \(state.failed) failed")
         return state.failed == 0
     }
 }

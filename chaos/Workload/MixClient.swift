@@ -12,7 +12,7 @@ actor MixClient {
         var etags: [String] = []
 
         var nextRange: Range<Int> {
-            let start = etags.count * MixClient.partBytes
+            let start = min(etags.count * MixClient.partBytes, pattern.size)
             return start..<min(start + MixClient.partBytes, pattern.size)
         }
     }

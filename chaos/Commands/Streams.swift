@@ -1,0 +1,90 @@
+import ArgumentParser
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+/// `chaos streams`: many large objects go up and down at once, and the daemon's memory is held against its bound.
+struct Streams: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Stream large objects up and down at once and measure the daemon's memory."
+    )
+
+    @Option(help: "The meshd to judge, a release build.")
+    var meshd: String
+
+    @Option(help: "Clients at once.")
+    var clients = 64
+
+    @Option(help: "Bytes per object: a number, or one with KiB, MiB or GiB. All clients' objects are on disk at once.")
+    var size = ByteCount(bytes: 128 << 20)
+
+    @Option(help: "What the daemon may use at its peak.")
+    var residentMax = ByteCount(bytes: 128 << 20)
+
+    @Option(help: "Replays an earlier run. Default: a new one, which is printed.")
+    var seed: UInt64?
+
+    @Flag(help: "Judge a debug build nevertheless.")
+    var allowDebug = false
+
+    func validate() throws {
+        guard (1...1024).contains(clients) else { throw ValidationError("--clients must be 1 to 1024") }
+        guard size.bytes <= 5 << 30 else { throw ValidationError("--size may be 5GiB at most, as one PUT") }
+    }
+
+    func run() async throws {
+        let binary = try Daemon.check(binary: meshd, allowDebug: allowDebug)
+        let seed = seed ?? UInt64.random(in: 0...UInt64.max >> 1)
+        say("seed \(seed), \(clients) clients, \(size) each, up, down and up again")
+        let group = MultiThreadedEventLoopGroup.singleton
+        let scratch = try await Scratch.make(on: group.next())
+        let settings = Daemon.Settings(
+            binary: binary,
+            dataDirectory: "\(scratch.path)/data",
+            logFile: "\(scratch.path)/meshd.log"
+        )
+        let verdict = Verdict()
+        do {
+            try await judge(settings, group, seed, verdict)
+        } catch {
+            verdict.fail("stopped: \(error)")
+        }
+        try await scratch.remove()
+        if !verdict.close(["uploads", "downloads", "MiB moved", "seconds", "MiB resident at the start", "MiB peak"]) {
+            throw ExitCode(1)
+        }
+    }
+
+    private func judge(
+        _ settings: Daemon.Settings,
+        _ group: any EventLoopGroup,
+        _ seed: UInt64,
+        _ verdict: Verdict
+    ) async throws {
+        let daemon = try await Daemon.start(settings, on: group)
+        let target = try await daemon.ready()
+        let session = S3Session(target, on: group)
+        let made = try await session.createBucket("streams")
+        verdict.check(made.status == 200, "create a bucket: \(made.status) \(made.text)")
+        verdict.count("MiB resident at the start", (daemon.residentKiB()?.now ?? 0) / 1024)
+        let began = Clock.nanoseconds()
+        let size = size.bytes
+        await withTaskGroup(of: Void.self) { tasks in
+            for number in 0..<clients {
+                let client = StreamClient(number: number, size: size, seed: seed, verdict: verdict)
+                tasks.addTask { await client.work(target, group) }
+            }
+        }
+        verdict.count("seconds", Int((Clock.nanoseconds() - began) / 1_000_000_000))
+        guard let resident = daemon.residentKiB() else {
+            return verdict.fail("meshd is gone", around: [daemon.logTail()])
+        }
+        verdict.count("MiB peak", resident.peak / 1024)
+        verdict.check(
+            resident.peak * 1024 <= residentMax.bytes,
+            "meshd used \(resident.peak) KiB at its peak, allowed are \(residentMax.bytes / 1024)"
+        )
+        let exit = try await daemon.stop()
+        verdict.check(exit == .code(0), "a graceful stop ended with \(exit)", around: [daemon.logTail()])
+    }
+}
