@@ -9,12 +9,12 @@ extension AdminFace {
         api.get("status") { _, _ in try Self.yes(status()) }
         api.get("cluster/status") { _, _ in try Self.yes(cluster()) }
         api.get("config") { _, _ in try Self.yes(ConfigAnswer(node.settings)) }
-        api.post("doctor") { _, _ -> Response in
-            throw AdminError(
-                .notImplemented,
-                "not_implemented",
-                "a running node is checked by its scrub (see meshd_store_corruptions_total)"
-            )
+        api.post("doctor") { _, _ in
+            do {
+                return try Self.yes(DoctorAnswer(try await node.store.examine()))
+            } catch StoreError.overloaded {
+                throw AdminError(.conflict, "busy", "an examination is under way already")
+            }
         }
     }
 

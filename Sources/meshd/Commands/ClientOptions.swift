@@ -19,7 +19,7 @@ struct ClientOptions: ParsableArguments {
     func client() throws -> AdminClient {
         let environment = processEnvironment()
         if let admin { return try Self.client(url: admin, environment: environment) }
-        let directory = DataDirectory(path: dataDir ?? environment["MESHD_DATA_DIR"] ?? "data")
+        let directory = directory()
         guard let token = try directory.readAdminToken() else {
             throw CommandFailure("\(directory.path) is not the data directory of a node that was ever started")
         }
@@ -30,6 +30,11 @@ struct ClientOptions: ParsableArguments {
             let endpoints = try? JSON.value(Endpoints.self, from: bytes), let address = ListenAddress(endpoints.admin)
         else { throw CommandFailure("no node runs on \(directory.path)") }
         return AdminClient(road: .tcp(host: address.host, port: address.port, isTLS: false), token: token)
+    }
+
+    /// The data directory that is meant when no URL is given.
+    func directory() -> DataDirectory {
+        DataDirectory(path: dataDir ?? processEnvironment()["MESHD_DATA_DIR"] ?? "data")
     }
 
     private static func client(url: String, environment: [String: String]) throws -> AdminClient {

@@ -25,14 +25,3 @@ struct StatusCommand: AsyncParsableCommand {
         if answer.health != "healthy" { throw ExitCode(1) }
     }
 }
-
-/// `meshd doctor`: asks a node to check itself.
-struct DoctorCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "doctor", abstract: "Check what a node keeps.")
-    @OptionGroup var options: ClientOptions
-
-    func run() async throws {
-        let answer = try await options.client().call(.POST, "doctor", as: Nothing.self)
-        try options.show(answer) { _ in "everything is in order" }
-    }
-}
