@@ -72,6 +72,9 @@ extension S3Request {
 
     private static func writeOperation(_ head: S3Head) throws(S3Error) -> S3Operation {
         let target = head.target
+        if let id = try target.text("versionId") {
+            throw S3Error.argument("versionId", id, "This operation does not accept a version-id.")
+        }
         let source: CopySource? =
             if let raw = head.headers.bytes("x-amz-copy-source") { try CopySource(raw, head.headers) } else { nil }
         let upload = try target.text("uploadId")

@@ -218,8 +218,9 @@ extension S3Exchange {
         let bucket = try bucket(for: .read)
         let upload = try await existingUpload(arguments.upload, in: bucket)
         var parts = try await coordinator.parts(of: upload.id, after: arguments.after, limit: arguments.limit + 1)
-        let isTruncated = parts.count > arguments.limit
-        if isTruncated { parts.removeLast(parts.count - arguments.limit) }
+        // An empty page asked for is whole: as truncated it would name itself as the next one, for ever.
+        let isTruncated = parts.count > arguments.limit && arguments.limit > 0
+        parts.removeLast(max(0, parts.count - arguments.limit))
         var xml = ByteBuffer()
         S3Answers.parts(
             parts,

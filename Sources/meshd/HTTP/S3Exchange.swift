@@ -162,7 +162,8 @@ final class S3Exchange {
 
     func bucket(named name: String, for action: Grant, expectedOwner: String?) throws -> Bucket {
         guard let bucket = coordinator.bucket(named: name) else {
-            // Who may not even list buckets learns nothing of which exist.
+            // Who may not make buckets learns nothing of which exist: a missing one looks like one of somebody else's.
+            guard accessKey.isAdmin || accessKey.allowsCreatingBuckets else { throw S3Error(.accessDenied) }
             throw S3Error(.noSuchBucket, nil, [.init("BucketName", name)])
         }
         guard accessKey.allows(action, on: bucket.id) else { throw S3Error(.accessDenied) }
