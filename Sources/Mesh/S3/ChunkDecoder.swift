@@ -242,7 +242,7 @@ package struct ChunkDecoder: Sendable {
     }
 }
 
-/// Wraps a body in aws-chunked coding, as clients send it: for tests and our own client.
+/// Wraps a body in aws-chunked coding, as clients send it: for tests.
 package struct ChunkEncoder: Sendable {
     private var signer: ChunkSigner?
 

@@ -1,4 +1,4 @@
-/// Signs requests as a client: for chaos, the command line and tests. The other side of `SigV4Verifier`.
+/// Signs requests as a client: for chaos and tests. The other side of `SigV4Verifier`.
 package struct S3Signer: Sendable {
     package let accessKey: String
     private let secret: String

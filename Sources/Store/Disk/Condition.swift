@@ -2,8 +2,8 @@ import Synchronization
 
 /// The state of health of a store: whether it takes writes, and if not, why.
 ///
-/// Space is looked at only on the writing path and at most twice a second. A failed sync is final: after one the kernel
-/// may have dropped the pages, so that a second sync which succeeds proves nothing.
+/// Space is looked at on the writing path and for status, at most twice a second. A failed sync is final: after one the
+/// kernel may have dropped the pages, so that a second sync which succeeds proves nothing.
 final class Condition: Sendable {
     private static let lookMillis: UInt64 = 500
 

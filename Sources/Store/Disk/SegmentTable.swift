@@ -1,6 +1,7 @@
 import Synchronization
 
-/// The segment files that are open now. A bounded number: the oldest idle ones are let go.
+/// The segment files that are open now. A bounded number: the one made first is let go, which closes it as soon as
+/// nobody reads it.
 final class SegmentTable: Sendable {
     private static let openMax = 256
 

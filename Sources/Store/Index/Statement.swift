@@ -17,7 +17,8 @@ final class Statement {
 
     deinit { sqlite3_finalize(handle) }
 
-    /// SQLite copies what is bound, so that no pointer outlives its owner.
+    /// SQLITE_TRANSIENT, which Swift does not import: SQLite defines it as the pointer -1 and never calls it. It makes
+    /// SQLite copy what is bound, so that no pointer outlives its owner.
     private static let copied = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
 
     @discardableResult

@@ -78,7 +78,7 @@ private struct Pen {
     var segment: SegmentFile?
     var end: UInt64
 
-    /// A lane that failed stays failed: what is behind the failure in its file is unknown.
+    /// Whether the file holds frames that no sync has covered yet.
     private var isDirty = false
 
     init(shared: Lane.Shared, segment: SegmentFile?, end: UInt64) {

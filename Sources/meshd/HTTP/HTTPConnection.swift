@@ -51,7 +51,7 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
     }
 
     // Touched on the channel's loop only: handler callbacks run there, and the serving task does by its executor
-    // preference, which every entry below checks.
+    // preference (`S3Face.handle`), which is checked wherever that task writes or waits.
     private nonisolated(unsafe) var state = State()
     private nonisolated(unsafe) var context: ChannelHandlerContext?
 

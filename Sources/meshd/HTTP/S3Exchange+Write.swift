@@ -2,7 +2,7 @@ import Mesh
 import NIOCore
 import Store
 
-/// PutObject, DeleteObject, DeleteObjects; and how bodies come in.
+/// PutObject, and how bodies come in.
 extension S3Exchange {
     /// S3's limit for one PUT and for one part.
     static let putBytesMax: UInt64 = 5 << 30
