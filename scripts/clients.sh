@@ -22,11 +22,16 @@ if [ ! -f "$matrix" ]; then
 fi
 
 missing=()
-for tool in s3cmd rclone restic curl; do
+for tool in s3cmd rclone restic curl python3; do
     command -v "$tool" >/dev/null || missing+=("$tool")
 done
+# Debian's python3 comes without what a virtual environment is made from.
+python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 if [ "${#missing[@]}" -gt 0 ]; then
-    apt-get update -qq && apt-get install -y -qq "${missing[@]}" >/dev/null
+    root=()
+    [ "$(id -u)" -eq 0 ] || root=(sudo)
+    "${root[@]}" apt-get update -qq
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
 fi
 venv=.venv-clients
 if [ ! -x "$venv/bin/aws" ]; then

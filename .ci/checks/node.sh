@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A real node, built as it ships: killed under load, fed garbage, and used by real clients, each at a short setting.
+# A real node, built as it ships: killed under load and used by real clients, each at a short setting.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
