@@ -100,7 +100,14 @@ let package = Package(
         .testTarget(name: "SimulationTests", dependencies: ["Swim"], swiftSettings: rules),
         .testTarget(name: "StoreTests", dependencies: ["Store"], swiftSettings: rules),
         .testTarget(name: "MeshTests", dependencies: ["Mesh"], swiftSettings: rules),
-        .testTarget(name: "meshdTests", dependencies: ["meshd"], swiftSettings: rules),
+        .testTarget(
+            name: "meshdTests",
+            dependencies: [
+                "meshd", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: rules
+        ),
         .testTarget(name: "TidyTests", swiftSettings: rules),
     ]
 )

@@ -121,6 +121,7 @@ import Testing
         #expect(code("PUT", "/bucket/k?partNumber=0&uploadId=x") == .invalidArgument)
         #expect(code("PUT", "/bucket/k?partNumber=10001&uploadId=x") == .invalidArgument)
         #expect(code("GET", "/bucket/k?versionId=short") == .invalidArgument)
+        #expect(code("PUT", "/bucket/k?versionId=null") == .invalidArgument)
         #expect(code("GET", "/Bucket_X/k") == .invalidBucketName)
         #expect(code("PATCH", "/bucket/k") == .methodNotAllowed)
         let token = ContinuationToken.encode(Array("a b/é".utf8))

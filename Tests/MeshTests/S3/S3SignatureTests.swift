@@ -36,6 +36,17 @@ import Testing
         }
     }
 
+    @Test("a URL presigned by version 2 takes no parameters of version 4: its signature does not cover the query")
+    func mixedVersions() throws {
+        let old = "/b/k?AWSAccessKeyId=a&Signature=AAAAAAAAAAAAAAAAAAAAAAAAAAA=&Expires=1"
+        let table = HeaderTable([Self.host])
+        #expect(try PresignedV2(S3Head(method: "PUT", target: old, headers: table)) != nil)
+        for added in ["X-Amz-Signature=x&x-amz-copy-source=/b/secret", "X-Amz-Algorithm=AWS4-HMAC-SHA256"] {
+            let head = try S3Head(method: "PUT", target: "\(old)&\(added)", headers: table)
+            #expect(throws: S3Error.self, "\(added)") { try PresignedV2(head) }
+        }
+    }
+
     @Test(
         "the examples of the AWS documentation sign and verify",
         arguments: [
