@@ -15,6 +15,8 @@ package struct StoreSettings: Sendable {
     package var queuedReadsMax = 16384
     /// The pace of the background scrub, bytes per second; 0 switches it off.
     package var scrubBytesPerSecond: UInt64 = 8 << 20
+    /// A pass of the scrub begins at most this often: a store that does nothing is not read all day.
+    package var scrubPassMillisMin: UInt64 = 24 * 60 * 60 * 1000
     /// Segments with a larger share of dead bytes are compacted.
     package var compactionDeadShare = 0.5
 

@@ -33,19 +33,28 @@ final class UpkeepSample: Sendable {
 
     func open() throws -> ObjectStore { try ObjectStore.open(path, settings: settings) }
 
-    /// The directory as a crash at this moment would leave it.
+    /// The directory as a crash at this moment would leave it, with segments that were removed a moment before.
+    ///
+    /// Segments only grow, so they are copied before the index and once more after it: what the index names is there.
+    /// The log stays below the size at which a checkpoint could change the index between the two copies.
     func copy() throws -> UpkeepSample {
         let other = NSTemporaryDirectory() + "store-upkeep-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: other + "/segments", withIntermediateDirectories: true)
-        // The log is copied first: a checkpoint between the two copies then only repeats what it holds.
-        for name in ["index.sqlite-wal", "index.sqlite", "store-id"]
+        copySegments(to: other)
+        for name in ["index.sqlite", "index.sqlite-wal", "store-id"]
         where FileManager.default.fileExists(atPath: path + "/" + name) {
             try FileManager.default.copyItem(atPath: path + "/" + name, toPath: other + "/" + name)
         }
-        for name in segmentNames() {
-            try FileManager.default.copyItem(atPath: path + "/segments/" + name, toPath: other + "/segments/" + name)
-        }
+        copySegments(to: other)
         return UpkeepSample(path: other, settings: settings)
+    }
+
+    private func copySegments(to other: String) {
+        for name in segmentNames() {
+            // A segment that is removed at this moment keeps the copy that was made before.
+            guard let bytes = FileManager.default.contents(atPath: path + "/segments/" + name) else { continue }
+            _ = FileManager.default.createFile(atPath: other + "/segments/" + name, contents: bytes)
+        }
     }
 
     func segmentNames() -> [String] {

@@ -3,6 +3,7 @@
 extension Doctor {
     func examineIndex() throws {
         try guarded("the whole file") { try examineIntegrity() }
+        try guarded("meta") { try examineScrub() }
         try guarded("buckets") { try examineBuckets() }
         try guarded("registers") { try examineRegisters() }
         try guarded("segments") { try examineSegmentRows() }
@@ -39,6 +40,16 @@ extension Doctor {
         try each("PRAGMA integrity_check(100)") { row in
             let text = String(decoding: row.blob(0), as: UTF8.self)
             if text != "ok" { report.add(.error, "SQLite finds the index damaged: \(text).") }
+        }
+    }
+
+    private func examineScrub() throws {
+        let row = try database.prepare("SELECT data FROM meta WHERE name = 'scrub'")
+        if try row.step(), (try? Scrubber.Place(row.blob(0))) == nil {
+            report.add(
+                .warning,
+                "The row of the table meta that says how far the scrub came is damaged; it begins anew."
+            )
         }
     }
 
