@@ -81,7 +81,10 @@ package final class ObjectStore: Sendable {
             try metrics.noting {
                 // A batch is taken when all its jobs have their tickets, so this look is newer than the ticket.
                 try reader.begin()
-                guard let (row, isCurrent) = try reader.versions.select(bucket, key, version) else { return nil }
+                guard let (row, isCurrent) = try reader.versions.select(bucket, key, version) else {
+                    try reader.versions.checkMissing(bucket, key)
+                    return nil
+                }
                 var bytes: ByteBuffer?
                 if body, row.record.body == .inline {
                     bytes = try reader.versions.body(row.bodyID, of: row.record) { ByteBuffer(bytes: $0) }
@@ -103,7 +106,10 @@ package final class ObjectStore: Sendable {
         return try await engine.readers.read { reader in
             try opening.chunks.metrics.noting {
                 try reader.begin()
-                guard let (row, isCurrent) = try reader.versions.select(bucket, key, version) else { return nil }
+                guard let (row, isCurrent) = try reader.versions.select(bucket, key, version) else {
+                    try reader.versions.checkMissing(bucket, key)
+                    return nil
+                }
                 let found = Found(record: row.record, inlineBody: nil, isCurrent: isCurrent)
                 return (found, try opening.open(row, reader))
             }

@@ -57,6 +57,39 @@ import Testing
         await store.close()
     }
 
+    @Test("a key whose own bytes were damaged is reported, not missed, and so is every key that it hides")
+    func damagedKeys() async throws {
+        var random = Seeded(3)
+        let scratch = Scratch()
+        var store = try scratch.open(.tight)
+        let bucket = try await store.bucket("b", .off)
+        let keys = (0..<150).map { Key("needle/\($0)/end") }
+        for key in keys { try await store.put(bucket, key, []) }
+        await store.close()
+        let path = scratch.directory + "/index.sqlite"
+        let whole = try SmallFile.read(path, bytesMax: 1 << 28) ?? []
+        for _ in 0..<25 {
+            let key = random.pick(keys)
+            let places = whole.indices.filter { whole[$0] == key.bytes[0] && whole[$0...].starts(with: key.bytes) }
+            var damaged = whole
+            let bit = random.below(key.bytes.count * 8)
+            for place in places { damaged[place + bit / 8] ^= 1 << UInt8(bit % 8) }
+            try Data(damaged).write(to: URL(fileURLWithPath: path))
+            store = try scratch.open(.tight)
+            await #expect(throws: StoreError.self, "\(key.text), bit \(bit)") {
+                try await store.find(bucket, key, .current, body: true)
+            }
+            for other in keys where other != key {
+                do {
+                    let found = try await store.find(bucket, other, .current, body: true)
+                    #expect(found != nil, "\(other.text) is hidden by \(key.text), bit \(bit)")
+                } catch StoreError.corrupt {}
+            }
+            await store.close()
+            try Self.restore(whole, path)
+        }
+    }
+
     private static func restore(_ whole: [UInt8], _ path: String) throws {
         for tail in ["-wal", "-shm"] { try SmallFile.remove(path + tail) }
         try Data(whole).write(to: URL(fileURLWithPath: path))

@@ -4,6 +4,8 @@ final class VersionRows {
     private let exactRow: Statement
     private let nullRow: Statement
     private let bodyRow: Statement
+    private let rowBehind: Statement
+    private let rowBefore: Statement
     private let path: String
 
     init(_ database: Database) throws {
@@ -13,6 +15,12 @@ final class VersionRows {
         )
         exactRow = try database.prepare("SELECT data FROM versions WHERE bucket = ?1 AND key = ?2 AND stamp = ?3")
         nullRow = try database.prepare("SELECT data FROM nulls WHERE bucket = ?1 AND key = ?2")
+        rowBehind = try database.prepare(
+            "SELECT key, stamp, data FROM versions WHERE bucket = ?1 AND key > ?2 ORDER BY key, stamp LIMIT 1"
+        )
+        rowBefore = try database.prepare(
+            "SELECT key, stamp, data FROM versions WHERE bucket = ?1 AND key < ?2 ORDER BY key DESC, stamp DESC LIMIT 1"
+        )
         bodyRow = try database.prepare("SELECT checksum, data FROM bodies WHERE id = ?1")
     }
 
@@ -61,6 +69,20 @@ final class VersionRows {
             case .stamp(let stamp): stamp == head.record.stamp ? head : try exact(bucket, key, stamp)
             }
         return row.map { ($0, $0.record.stamp == head.record.stamp) }
+    }
+
+    /// Before a reader is told that there is no such key: verifies the rows on both sides of where it would be.
+    ///
+    /// Rows carry checksums, but a key whose own bytes were damaged is not found by its name. Whoever searches takes one
+    /// wrong turn at the damaged row and right ones from there on, and so ends up beside it.
+    func checkMissing(_ bucket: BucketID, _ key: Key) throws {
+        for statement in [rowBehind, rowBefore] {
+            statement.bind(1, bucket.column).bind(2, key.bytes)
+            defer { statement.reset() }
+            guard try statement.step() else { continue }
+            let neighbour = Key([UInt8](statement.blob(0)))
+            _ = try decode(bucket, neighbour, stamp: statement.blob(1), data: statement.blob(2))
+        }
     }
 
     /// Hands out the verified bytes of a row of `bodies`.
