@@ -152,4 +152,16 @@ import Testing
         report = try Doctor.examine(sample.path)
         #expect(report.findings.contains { $0.what.contains("its directory to store 1234") })
     }
+
+    @Test("what a kill leaves, its log not yet folded in, is sound before any start")
+    func killed() async throws {
+        let sample = try UpkeepSample()
+        let store = try sample.open()
+        try await UpkeepSample.fill(store)
+        let copy = try sample.copy()
+        await store.close()
+        let report = try Doctor.examine(copy.path)
+        #expect(report.errors == 0 && report.warnings == 0, "\(report.findings)")
+        #expect(report.versions == 6)
+    }
 }
