@@ -1,8 +1,13 @@
 #!/usr/bin/env bash
-# A real node, built as it ships: killed under load and used by real clients, each at a short setting.
+# A real node, built as it ships: killed under load, traced, streamed through, and used by real clients, each at a short
+# setting.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 swift build -c release
-.build/release/chaos kills --meshd .build/release/meshd --kills "${KILLS:-25}" --seed "${SEED:-$RANDOM}"
-scripts/clients.sh --meshd .build/release/meshd
+meshd=.build/release/meshd
+seed=${SEED:-$RANDOM}
+.build/release/chaos kills --meshd "$meshd" --kills "${KILLS:-25}" --seed "$seed"
+.build/release/chaos streams --meshd "$meshd" --size "${STREAM_SIZE:-16MiB}" --seed "$seed"
+scripts/strace-proof.sh "$meshd"
+scripts/clients.sh --meshd "$meshd"

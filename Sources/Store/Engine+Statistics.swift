@@ -13,6 +13,7 @@ extension Engine {
         let health = condition.current()
         numbers.freeBytes = health.freeBytes
         numbers.isReadOnly = health.isReadOnly
+        numbers.failure = health.failure
         numbers.commits = metrics.commits.value
         numbers.batches = metrics.batches.value
         numbers.syncs = metrics.syncs.value

@@ -9,6 +9,8 @@ package struct StoreStatistics: Sendable {
     package var indexBytes: UInt64 = 0
     package var freeBytes: UInt64 = 0
     package var isReadOnly = false
+    /// Why nothing is written any more (a failed sync or write); nil: all is well. Only a restart ends it.
+    package var failure: String?
     package var commits: UInt64 = 0
     package var batches: UInt64 = 0
     package var syncs: UInt64 = 0

@@ -15,7 +15,31 @@ extension S3Request {
         return .listBuckets(arguments)
     }
 
+    /// Subresources that this server has, and the methods that each knows. With any other method the request would be
+    /// taken for one without the subresource: `DELETE /bucket?versioning` must not delete the bucket.
+    private static let bucketSubresources: [(name: StaticString, methods: [S3Method])] = [
+        ("location", [.get]), ("versioning", [.get, .put]), ("versions", [.get]), ("uploads", [.get]),
+        ("delete", [.post]), ("acl", [.get]), ("attributes", []), ("uploadId", []), ("partNumber", []),
+    ]
+    private static let objectSubresources: [(name: StaticString, methods: [S3Method])] = [
+        ("uploads", [.post]), ("attributes", [.get]), ("acl", [.get]), ("tagging", [.get, .put, .delete]),
+        ("uploadId", [.get, .put, .post, .delete]), ("partNumber", [.get, .head, .put]), ("versioning", []),
+        ("versions", []), ("location", []), ("delete", []),
+    ]
+
+    private static func checkSubresources(
+        _ head: S3Head,
+        _ known: [(name: StaticString, methods: [S3Method])],
+        _ kind: String
+    ) throws(S3Error) {
+        guard !head.target.items.isEmpty else { return }
+        for (name, methods) in known where head.target.has(name) && !methods.contains(head.method) {
+            throw refused(head.method, "\(kind)?\(name)")
+        }
+    }
+
     static func bucketOperation(_ head: S3Head) throws(S3Error) -> S3Operation {
+        try checkSubresources(head, bucketSubresources, "BUCKET")
         let target = head.target
         switch head.method {
         case .get:
@@ -44,6 +68,7 @@ extension S3Request {
     }
 
     static func objectOperation(_ head: S3Head) throws(S3Error) -> S3Operation {
+        try checkSubresources(head, objectSubresources, "OBJECT")
         let target = head.target
         switch head.method {
         case .get:

@@ -10,6 +10,12 @@ extension StoreStatistics {
         page.single("meshd_store_dead_bytes", "Bytes in segments that no version names.", .gauge, Double(deadBytes))
         page.single("meshd_store_index_bytes", "Bytes of the index.", .gauge, Double(indexBytes))
         page.single("meshd_store_free_bytes", "Free bytes on the disk.", .gauge, Double(freeBytes))
+        page.single(
+            "meshd_store_failed",
+            "1 after a failed write or sync, until a restart.",
+            .gauge,
+            failure == nil ? 0 : 1
+        )
         page.single("meshd_store_read_only", "1 while the disk is too full for writes.", .gauge, isReadOnly ? 1 : 0)
         page.single("meshd_store_queued_writes", "Writes waiting for the disk.", .gauge, Double(queuedWrites))
         page.single("meshd_store_commits_total", "Mutations made durable.", .counter, Double(commits))

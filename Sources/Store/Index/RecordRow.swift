@@ -1,6 +1,9 @@
 /// The bytes of a row of `versions`, and the place of the version's body.
 struct RecordRow {
-    enum BodyKind: UInt8 { case empty = 0, inline, blob, parts }
+    enum BodyKind: UInt8 {
+        case empty = 0
+        case inline, blob, parts
+    }
 
     var record: Record
     /// The id in `bodies` (inline, parts) or the blob.

@@ -21,6 +21,7 @@ extension AdminFace {
     private var health: String {
         let statistics = node.store.statistics()
         if statistics.corruptions > 0 { return "damaged" }
+        if statistics.failure != nil { return "failed" }
         return statistics.isReadOnly ? "read-only" : "healthy"
     }
 

@@ -51,6 +51,9 @@ extension S3Exchange {
                         return (index, Self.result(of: object, try await coordinator.commit(mutation)))
                     } catch let error as S3Error {
                         return (index, Self.answer(to: object, error: error))
+                    } catch let error as StoreError {
+                        // The keys beside it may be gone already: each gets an answer of its own.
+                        return (index, Self.answer(to: object, error: Self.refusal(error)))
                     }
                 }
             }
@@ -96,6 +99,10 @@ extension S3Exchange {
         case .noSuchBucket: answer(to: object, error: S3Error(.noSuchBucket))
         default: answer(to: object, error: S3Error(.internalError))
         }
+    }
+
+    private static func refusal(_ error: StoreError) -> S3Error {
+        if case .overloaded = error { S3Error(.slowDown) } else { S3Error(.internalError) }
     }
 
     private static func answer(

@@ -154,7 +154,9 @@ private struct Selection {
         _ arguments: GetArguments,
         _ headers: HeaderTable
     ) async throws {
-        let header = headers.bytes("range")
+        var header = headers.bytes("range")
+        // `If-Range`: the rest of just this version, or all of what there is now (RFC 9110, 13.1.5).
+        if let condition = headers.bytes("if-range"), !Self.isUnchanged(record, since: condition) { header = nil }
         if let number = arguments.partNumber {
             guard header == nil else {
                 throw S3Error(.invalidRequest, "Cannot specify both Range header and partNumber query parameter.")
@@ -171,6 +173,11 @@ private struct Selection {
         case .unsatisfiable:
             throw ByteRange.error(headers.string("range") ?? "", size: record.size)
         }
+    }
+
+    private static func isUnchanged(_ record: Record, since condition: ArraySlice<UInt8>) -> Bool {
+        if let seconds = S3Date.parseHTTP(condition) { return seconds == record.modifiedMillis / 1000 }
+        return ETag(text: condition) == record.etag
     }
 
     private mutating func select(

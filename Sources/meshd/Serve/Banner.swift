@@ -8,6 +8,7 @@ enum Banner {
         endpoints: Endpoints,
         identity: NodeIdentity,
         firstKey: AccessKey?,
+        showsSecret: Bool,
         directory: DataDirectory
     ) -> String {
         let s3 = (settings.tls == nil ? "http://" : "https://") + endpoints.s3
@@ -22,14 +23,16 @@ enum Banner {
 
             """
         if let key = firstKey {
+            // Whoever gave the secret knows it, and what a supervisor's journal holds stays there.
+            let secret = showsSecret ? key.secret.revealed : "(the one you gave)"
             text += """
 
                   This is the first start. The admin key, shown this once and kept in \(directory.rootKeyFile):
                     access key  \(key.id)
-                    secret key  \(key.secret.revealed)
+                    secret key  \(secret)
 
                   Next:
-                    export AWS_ACCESS_KEY_ID=\(key.id) AWS_SECRET_ACCESS_KEY=\(key.secret.revealed)
+                    export AWS_ACCESS_KEY_ID=\(key.id) AWS_SECRET_ACCESS_KEY=\(secret)
                     export AWS_REGION=\(settings.region) AWS_ENDPOINT_URL=\(s3)
                     aws s3 mb s3://first
                     aws s3 cp README.md s3://first/

@@ -48,9 +48,10 @@ final class Node: Sendable {
         self.accessKeys = AccessKeys(store: store)
     }
 
-    /// Whether S3 requests are answered: every port is open and no stop was asked for.
+    /// Whether S3 requests are answered: every port is open, no stop was asked for, and the store has not failed.
     var isReady: Bool {
         state.withLock { $0.s3 != nil && $0.admin != nil && $0.hasSocket && !$0.isStopping }
+            && store.statistics().failure == nil
     }
 
     /// Where this node really listens; nil until every port is open.
@@ -63,6 +64,8 @@ final class Node: Sendable {
 
     /// Runs a node until a signal stops it; returns when everything is on disk and closed.
     static func serve(_ settings: Settings) async throws {
+        // The index holds the secrets of access keys: no file of this process is for other users.
+        umask(0o077)
         LoggingSystem.bootstrap { label in
             var log = StreamLogHandler.standardError(label: label)
             log.logLevel = settings.logLevel
@@ -186,6 +189,7 @@ final class Node: Sendable {
                 endpoints: endpoints,
                 identity: identity,
                 firstKey: firstKey,
+                showsSecret: processEnvironment()["MESHD_ROOT_SECRET_KEY"] == nil,
                 directory: directory
             )
         )
