@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 
 swift build -c release
 meshd=.build/release/meshd
-seed=${SEED:-$RANDOM}
+seed=${SEED:-42}
 .build/release/chaos kills --meshd "$meshd" --kills "${KILLS:-25}" --seed "$seed"
 .build/release/chaos streams --meshd "$meshd" --size "${STREAM_SIZE:-16MiB}" --seed "$seed"
 scripts/strace-proof.sh "$meshd"

@@ -43,7 +43,7 @@ struct Meshd: AsyncParsableCommand {
         mallopt(MESHD_M_MMAP_THRESHOLD, 4 << 20)
         mallopt(MESHD_M_TRIM_THRESHOLD, 16 << 20)
         mallopt(MESHD_M_TOP_PAD, 1 << 20)
-        mallopt(MESHD_M_ARENA_MAX, 4)
+        mallopt(MESHD_M_ARENA_MAX, 2)
     }
 
     /// Tells the person what happened; the answer is the exit code: 0 for yes, 1 for no or failed, 2 for wrong use.

@@ -23,7 +23,7 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
     }
 
     /// Bytes of a body that may wait here before the socket is no longer read.
-    static let bufferedBytesMax = 256 * 1024
+    static let bufferedBytesMax = 128 * 1024
     /// What is read and thrown away of a refused body, so that the client gets to see the answer.
     static let discardedBytesMax = 8 << 20
 

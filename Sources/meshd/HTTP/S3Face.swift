@@ -62,7 +62,7 @@ final class S3Face: ServerChildChannel {
                 connection
             )
             let options = channel.syncOptions
-            try options?.setOption(.writeBufferWaterMark, value: .init(low: 64 * 1024, high: 256 * 1024))
+            try options?.setOption(.writeBufferWaterMark, value: .init(low: 64 * 1024, high: 128 * 1024))
             try options?.setOption(.tcpOption(.tcp_nodelay), value: 1)
             return connection
         }
