@@ -6,6 +6,6 @@ struct Chaos: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "chaos",
         abstract: "Break a meshd on purpose and prove that it kept its promises.",
-        subcommands: [Kills.self, Streams.self]
+        subcommands: [Kills.self, Streams.self, Fuzz.self]
     )
 }

@@ -16,6 +16,9 @@ final class Verdict: Sendable {
 
     func value(_ what: String) -> Int { state.withLock { $0.counts[what] ?? 0 } }
 
+    /// Everything that was counted, by name.
+    var names: [String] { state.withLock { $0.counts.keys.sorted() } }
+
     func pass() { state.withLock { $0.passed += 1 } }
 
     /// Prints the anomaly at once, with what is known around it.
