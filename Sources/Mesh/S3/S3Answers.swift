@@ -235,7 +235,7 @@ package enum S3Answers {
             xml.element("PartNumberMarker", asked.partsAfter)
             xml.element("NextPartNumberMarker", page.last?.number ?? asked.partsAfter)
             xml.element("MaxParts", asked.partsLimit)
-            xml.element("IsTruncated", behind.count > page.count)
+            xml.element("IsTruncated", asked.partsLimit > 0 && behind.count > page.count)
             for part in page {
                 xml.open("Part")
                 xml.element("PartNumber", part.number)

@@ -67,7 +67,7 @@ struct Setting: Sendable {
         ),
         Setting(
             "segment-size",
-            .bytes((16 << 20)...(16 << 30)),
+            .bytes((16 << 20)...(2 << 30)),
             SettingKind.text(ofBytes: defaults.segmentBytesMax),
             "A segment file is closed at this size."
         ),

@@ -5,6 +5,7 @@ import Store
 /// CopyObject and UploadPartCopy: bytes from one version into another, without the client.
 extension S3Exchange {
     func copyObject(_ source: CopySource) async throws {
+        guard source.range == nil else { throw S3Error.unsupported(.header, "x-amz-copy-source-range") }
         let target = try bucket(for: .write)
         let condition = try WriteConditions.precondition(headers)
         let (sourceBucket, found) = try await sourceVersion(source)

@@ -8,7 +8,15 @@ extension S3Exchange {
     static let partBytesMin: UInt64 = 5 << 20
     static let objectBytesMax: UInt64 = 5 << 40
 
+    /// Conditions belong to the completion: a part or a beginning that carried one would be told that it held.
+    private func refuseConditions() throws(S3Error) {
+        for name in ["if-match", "if-none-match"] as [StaticString] where headers.contains(name) {
+            throw S3Error.unsupported(.header, "\(name)")
+        }
+    }
+
     func createUpload() async throws {
+        try refuseConditions()
         let bucket = try bucket(for: .write)
         var attributes = try ObjectAttributes(headers)
         let tags = try TagSet(in: headers)
@@ -44,6 +52,7 @@ extension S3Exchange {
     }
 
     func putPart(_ uploadText: String, _ number: UInt16) async throws {
+        try refuseConditions()
         let bucket = try bucket(for: .write)
         let upload = try await existingUpload(uploadText, in: bucket)
         let wanted = try ObjectAttributes(of: upload).checksumAlgorithm
