@@ -17,7 +17,10 @@ final class WriterStatements {
     init(_ database: Database) throws {
         func make(_ sql: String) throws -> Statement { try database.prepare(sql) }
         handle = database.handle
-        begin = try make("BEGIN")
+        // Immediate: a connection that reads the log's header while a commit rewrites it takes the writer's lock for a
+        // moment. Asked for inside a transaction that has read already, SQLite answers "locked" at once; asked for here,
+        // it waits.
+        begin = try make("BEGIN IMMEDIATE")
         commit = try make("COMMIT")
         rollback = try make("ROLLBACK")
         putVersion = try make("INSERT OR REPLACE INTO versions VALUES(?1, ?2, ?3, ?4)")
