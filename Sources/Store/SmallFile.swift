@@ -58,7 +58,12 @@ package enum SmallFile {
         var prefix = path.hasPrefix("/") ? "/" : ""
         for part in path.split(separator: "/") {
             prefix += (prefix.isEmpty || prefix.hasSuffix("/") ? "" : "/") + part
-            if mkdir(prefix, mode) != 0 && errno != EEXIST && !isDirectory(prefix) { throw failure("mkdir", prefix) }
+            if mkdir(prefix, mode) == 0 {
+                // A new name lives in its parent: without this a power cut could take the whole directory with it.
+                try syncDirectory(of: prefix)
+            } else if errno != EEXIST && !isDirectory(prefix) {
+                throw failure("mkdir", prefix)
+            }
         }
         guard isDirectory(path) else { throw .io(what: "\(path) is not a directory") }
     }

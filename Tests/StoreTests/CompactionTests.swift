@@ -6,6 +6,8 @@ import Testing
 
 @Suite(.serialized) struct CompactionTests {
     private static let size = 300_000
+    /// Every segment that `halfDead` leaves is over it.
+    private static let share = 0.1
 
     /// Waits until the store's own thread has come as far; it works in steps of a tenth of a second.
     static func until(_ what: String, _ holds: () async throws -> Bool) async throws {
@@ -17,9 +19,10 @@ import Testing
         }
     }
 
-    /// Every second of `count` objects is deleted: all closed segments are half dead.
-    private func halfDead(_ share: Double, _ count: Int) async throws -> UpkeepSample {
-        let sample = try UpkeepSample { $0.compactionDeadShare = share }
+    /// Every second of `count` objects is deleted: all closed segments are half dead, and none is compacted yet however
+    /// slow the machine is.
+    private func halfDead(_ count: Int) async throws -> UpkeepSample {
+        let sample = try UpkeepSample()
         let store = try sample.open()
         try await UpkeepSample.makeBucket(store)
         for number in 0..<count {
@@ -51,9 +54,9 @@ import Testing
 
     @Test("compaction gives space back while every byte stays readable, and a reader of an old place finds the new one")
     func compaction() async throws {
-        let sample = try await halfDead(0.1, 24)
+        let sample = try await halfDead(24)
         let before = sample.segmentNames()
-        let store = try sample.open()
+        let store = try sample.open { $0.compactionDeadShare = Self.share }
         let (_, body) = try #require(try await store.open(UpkeepSample.bucket, Key("k3"), .current))
         _ = try await body.read(at: 0, limit: 10)
         try await Self.until("compaction") {
@@ -75,8 +78,8 @@ import Testing
 
     @Test("a crash at any moment of a compaction loses nothing")
     func crashes() async throws {
-        let sample = try await halfDead(0.1, 24)
-        let store = try sample.open()
+        let sample = try await halfDead(24)
+        let store = try sample.open { $0.compactionDeadShare = Self.share }
         var copies: [UpkeepSample] = []
         try await Self.until("compaction") {
             if copies.count < 8 { copies.append(try sample.copy()) }
@@ -94,7 +97,7 @@ import Testing
 
     @Test("a segment with a damaged chunk is kept, and the chunk goes into quarantine")
     func damaged() async throws {
-        let sample = try await halfDead(0.1, 24)
+        let sample = try await halfDead(24)
         var place: Location?
         do {
             let database = try Database(sample.path + "/index.sqlite", .readWrite)
@@ -105,7 +108,7 @@ import Testing
         let location = try #require(place)
         let path = sample.path + "/segments/" + DataDirectory.name(ofSegment: location.segment)
         try UpkeepSample.flip(path, at: Int(location.offset) + Frame.headerBytes + 5)
-        let store = try sample.open()
+        let store = try sample.open { $0.compactionDeadShare = Self.share }
         try await Self.until("compaction") {
             let numbers = store.statistics()
             return numbers.corruptions > 0 && numbers.compactedBytes > 1 << 20

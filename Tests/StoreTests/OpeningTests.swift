@@ -13,6 +13,7 @@ import Testing
             let bucket = try await store.bucket("b", .off)
             try await store.put(bucket, Key("k"), [UInt8(round)])
             _ = try await store.find(bucket, Key("k"), .null, body: true)
+            #expect(store.statistics().failure == nil)
             await store.close()
             let names = try FileManager.default.contentsOfDirectory(atPath: scratch.directory).sorted()
             #expect(names == ["index.sqlite", "lock", "segments", "store-id"])

@@ -18,8 +18,10 @@ final class Scratch: Sendable {
 
     var directory: String { path + "/data" }
 
+    /// Without the scrub: it would count the damage that a test made, sooner or later than the test reads it.
     func open(_ settings: StoreSettings = StoreSettings(), calls: DiskCalls = .system) throws -> ObjectStore {
         var settings = settings
+        settings.scrubBytesPerSecond = 0
         settings.diskFreeBytesMin = min(settings.diskFreeBytesMin, 1 << 20)
         settings.diskFreeBytesResume = settings.diskFreeBytesMin
         return try ObjectStore.open(directory, settings: settings, calls: calls)

@@ -31,7 +31,12 @@ final class UpkeepSample: Sendable {
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
-    func open() throws -> ObjectStore { try ObjectStore.open(path, settings: settings) }
+    /// Opens the store, with these settings changed once more for this run of it.
+    func open(_ change: (inout StoreSettings) -> Void = { _ in }) throws -> ObjectStore {
+        var settings = settings
+        change(&settings)
+        return try ObjectStore.open(path, settings: settings)
+    }
 
     /// The directory as a crash at this moment would leave it, with segments that were removed a moment before.
     ///

@@ -90,6 +90,7 @@ package struct TagList: Hashable, Sendable {
 package enum WriteConditions {
     /// `If-None-Match: *` and `If-Match: tag`, alone or absent; S3 has no other forms for writes.
     package static func precondition(_ headers: HeaderTable) throws(S3Error) -> Precondition {
+        try refuse(["if-modified-since", "if-unmodified-since"], in: headers)
         let match = headers.bytes("if-match")
         let none = headers.bytes("if-none-match")
         if match != nil && none != nil {
@@ -117,6 +118,7 @@ package enum WriteConditions {
 
     /// The conditional delete: `If-Match`, `x-amz-if-match-last-modified-time`, `x-amz-if-match-size`.
     package static func deletePrecondition(_ headers: HeaderTable) throws(S3Error) -> Precondition {
+        try refuse(["if-none-match", "if-modified-since", "if-unmodified-since"], in: headers)
         let match = headers.bytes("if-match").map(TagList.init)
         var seconds: UInt64?
         if let text = headers.bytes("x-amz-if-match-last-modified-time") {
@@ -148,5 +150,10 @@ package enum WriteConditions {
             lastModifiedSeconds: seconds,
             size: size
         )
+    }
+
+    /// Conditions that S3 has for reads only: whoever sends one relies on it, so it is not passed over.
+    private static func refuse(_ names: [StaticString], in headers: HeaderTable) throws(S3Error) {
+        for name in names where headers.contains(name) { throw S3Error.unsupported(.header, "\(name)") }
     }
 }

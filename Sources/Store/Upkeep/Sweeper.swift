@@ -30,7 +30,10 @@ struct Sweeper {
                 last = end
                 // Whoever still sees the removed versions has pinned what it opened once this returns.
                 around.readers.waitForReaders()
-                for name in found where !isStopping.value { try sweep(name.kind, name.id) }
+                for name in found where !isStopping.value {
+                    // What cannot be read stays for the doctor; those behind it need not wait for it.
+                    do { try sweep(name.kind, name.id) } catch StoreError.corrupt {}
+                }
             } catch {
                 return
             }

@@ -69,7 +69,9 @@ final class Checkpointer: Sendable {
     /// Moves all of the log into the index and removes it: a closed store is one file and its segments, and the next
     /// start has nothing to replay. Called when no other connection is left; a log that cannot be moved stays.
     static func finish(_ index: String) {
-        guard let database = try? Database(index, .readWrite) else { return }
+        // A connection that has read nothing has not opened the log, and its checkpoint would do nothing.
+        guard let database = try? Database(index, .readWrite), (try? database.number("PRAGMA user_version")) != nil
+        else { return }
         _ = checkpoint(database.handle, SQLITE_CHECKPOINT_TRUNCATE)
     }
 

@@ -54,6 +54,24 @@ import Testing
         }
     }
 
+    @Test("conditions that S3 has for reads only are refused on writes and deletes, not passed over")
+    func conditionsOfReadsOnly() throws {
+        let date = "Sat, 21 Nov 2026 00:00:00 GMT"
+        for name in ["if-modified-since", "if-unmodified-since"] {
+            let headers = HeaderTable([(name, date)])
+            #expect(throws: S3Error.self) { try WriteConditions.precondition(headers) }
+            #expect(throws: S3Error.self) { try WriteConditions.deletePrecondition(headers) }
+        }
+        do {
+            _ = try WriteConditions.deletePrecondition(HeaderTable([("If-None-Match", "*")]))
+            Issue.record("a delete with If-None-Match went on")
+        } catch {
+            #expect(error.code == .notImplemented && error.details == [.init("Header", "if-none-match")])
+        }
+        #expect(try WriteConditions.precondition(HeaderTable([("If-None-Match", "*")])) == .absent)
+        #expect(try WriteConditions.deletePrecondition(HeaderTable([("If-Match", "*")])) == .present)
+    }
+
     @Test("conditions of reads: tags outweigh dates")
     func conditions() {
         let tag = ETag(high: 1, low: 2)
