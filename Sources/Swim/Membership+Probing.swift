@@ -257,7 +257,11 @@ extension Membership {
         into outbox: inout [Directive]
     ) {
         guard let asking = roster.slot(of: asker) else { return }
-        let token = signer.token(nonce: askerNonce, peer: roster.record(asking).id)
+        let token = signer.token(
+            nonce: askerNonce,
+            asker: roster.record(asking).id,
+            target: roster.record(own).id
+        )
         send(.relayAck(nonce: nonce, token: token), to: relay, first: nil, into: &outbox)
     }
 
@@ -287,7 +291,7 @@ extension Membership {
         guard let at = inquiries.firstIndex(where: { $0.nonce == nonce }) else { return }
         let slot = inquiries[at].slot
         guard inquiries[at].relays.contains(roster.record(relay).id.handle),
-            token == signer.token(nonce: nonce, peer: roster.record(slot).id)
+            token == signer.token(nonce: nonce, asker: roster.record(own).id, target: roster.record(slot).id)
         else {
             counters.forged += 1
             return

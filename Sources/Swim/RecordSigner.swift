@@ -11,9 +11,10 @@ package protocol RecordSigner: Sendable {
 
     func isValid(_ signature: Signature, of bytes: [UInt8], by key: PublicKey) -> Bool
 
-    /// What only this node and `peer` can compute about a nonce: the proof of life that a relay can withhold but not
-    /// invent.
-    func token(nonce: UInt64, peer: NodeID) -> UInt64
+    /// What only asker and target can compute about a nonce, one of them being this node: the proof of life that a
+    /// relay can withhold but not invent. It must differ when the two change places, or a relay could have the asker
+    /// itself make the answer that it waits for.
+    func token(nonce: UInt64, asker: NodeID, target: NodeID) -> UInt64
 
     /// 64 bits of BLAKE2b over a member's description.
     func digest(of bytes: [UInt8]) -> UInt64

@@ -10,8 +10,10 @@ enum Names {
         func isValid(_ signature: Signature, of bytes: [UInt8], by key: PublicKey) -> Bool {
             signature == Self.signature(bytes, key)
         }
-        /// Symmetric in the pair, as a token under the pair's key is.
-        func token(nonce: UInt64, peer: NodeID) -> UInt64 { Random.mix(nonce ^ key.words.0 ^ peer.high) }
+        /// The same for both ends, and another one when they change places.
+        func token(nonce: UInt64, asker: NodeID, target: NodeID) -> UInt64 {
+            Random.mix(nonce ^ Random.mix(asker.high) ^ target.high)
+        }
         func digest(of bytes: [UInt8]) -> UInt64 { bytes.reduce(7) { Random.mix($0 ^ UInt64($1)) } }
 
         private static func signature(_ bytes: [UInt8], _ key: PublicKey) -> Signature {

@@ -13,7 +13,9 @@ struct SampleSigner: RecordSigner {
         signature == Self.signature(bytes, key)
     }
 
-    func token(nonce: UInt64, peer: NodeID) -> UInt64 { nonce ^ key.words.0 ^ peer.high }
+    func token(nonce: UInt64, asker: NodeID, target: NodeID) -> UInt64 {
+        Random.mix(nonce ^ Random.mix(asker.high) ^ target.high)
+    }
 
     func digest(of bytes: [UInt8]) -> UInt64 { Self.sum(bytes, 7) }
 

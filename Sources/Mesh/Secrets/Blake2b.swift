@@ -18,4 +18,9 @@ package enum Blake2b {
         precondition(failed == 0, "BLAKE2b cannot fail on lengths that were checked")
         return digest
     }
+
+    /// The first 64 bits of the 128-bit digest; libsodium makes no shorter one.
+    static func word(_ input: [UInt8], key: [UInt8] = []) -> UInt64 {
+        hash(input, bytes: 16, key: key).bigEndianWord
+    }
 }

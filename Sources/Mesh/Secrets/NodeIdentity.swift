@@ -7,37 +7,43 @@ package struct NodeIdentity: Sendable, CustomReflectable {
     package static let publicKeyBytes = 32
     package static let signatureBytes = 64
 
-    package let publicKey: [UInt8]
     package let id: NodeID
-    private let secretKey: [UInt8]
+    private let pair: SigningKey
 
     /// A new identity, never seen before.
     package init() {
-        self.init(seed: SecureRandom.bytes(Self.seedBytes))!
+        self.init(pair: SigningKey())
     }
 
     /// The identity that `seed` stands for; nil unless it has `seedBytes` bytes.
     package init?(seed: [UInt8]) {
-        guard seed.count == Self.seedBytes else { return nil }
-        Sodium.require()
-        var publicKey = [UInt8](repeating: 0, count: Self.publicKeyBytes)
-        var secretKey = [UInt8](repeating: 0, count: 64)
-        precondition(crypto_sign_seed_keypair(&publicKey, &secretKey, seed) == 0, "Ed25519 takes every seed")
-        self.publicKey = publicKey
-        self.secretKey = secretKey
-        self.id = Self.name(of: publicKey)
+        guard let pair = SigningKey(seed: seed) else { return nil }
+        self.init(pair: pair)
     }
 
-    /// What must be kept, and kept secret, to be the same node again. libsodium's secret key begins with it.
-    package var seed: Secret { Secret(bytes: Array(secretKey.prefix(Self.seedBytes))) }
+    private init(pair: SigningKey) {
+        self.pair = pair
+        self.id = Self.name(of: pair.publicKey)
+    }
+
+    package var publicKey: [UInt8] { pair.publicKey }
+
+    /// The public key as the membership machine holds it.
+    package var key: PublicKey { PublicKey(bytes: pair.publicKey)! }
+
+    /// What must be kept, and kept secret, to be the same node again.
+    package var seed: Secret { pair.seed }
 
     package var customMirror: Mirror { Mirror(self, children: ["id": id.description]) }
 
-    package func sign(_ message: [UInt8]) -> [UInt8] {
-        var signature = [UInt8](repeating: 0, count: Self.signatureBytes)
-        let failed = crypto_sign_detached(&signature, nil, message, UInt64(message.count), secretKey)
-        precondition(failed == 0, "Ed25519 signs every message")
-        return signature
+    package func sign(_ message: [UInt8]) -> [UInt8] { pair.sign(message) }
+
+    /// The secret of this node's key exchanges.
+    var exchangeSecret: Secret { pair.exchangeSecret }
+
+    /// What this node and the owner of `publicKey` can compute and nobody else; nil for a key that leaves no secret.
+    func shared(with publicKey: [UInt8]) -> Secret? {
+        KeyExchange.converted(publicKey).flatMap { KeyExchange.shared(exchangeSecret, with: $0) }
     }
 
     /// Whether the owner of `publicKey` signed `message`. Wrong lengths are a no, not a trap.
@@ -50,7 +56,11 @@ package struct NodeIdentity: Sendable, CustomReflectable {
     /// The name of the node with this public key: its 16-byte BLAKE2b hash.
     package static func name(of publicKey: [UInt8]) -> NodeID {
         let hash = Blake2b.hash(publicKey, bytes: 16)
-        func word(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
-        return NodeID(high: word(hash[0..<8]), low: word(hash[8..<16]))
+        return NodeID(high: hash[0..<8].bigEndianWord, low: hash[8..<16].bigEndianWord)
     }
+}
+
+extension Sequence<UInt8> {
+    /// The first bytes that fit a word, read big end first.
+    var bigEndianWord: UInt64 { prefix(8).reduce(0) { $0 << 8 | UInt64($1) } }
 }

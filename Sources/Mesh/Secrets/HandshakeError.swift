@@ -1,0 +1,41 @@
+/// Why a handshake ended. The other end is told nothing: the connection closes.
+package enum HandshakeError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// A message with a wrong length or an unknown number in it.
+    case malformed
+    /// A version of the protocol that this node does not speak.
+    case version
+    case otherMesh
+    /// An epoch whose secret is not held.
+    case epoch
+    /// The first message was made without the epoch's secret, or without the join token.
+    case secret
+    /// A later message was changed, or made by somebody who does not own the key that it names.
+    case forged
+    /// This node reached itself.
+    case oneself
+    /// Another node than the one that was called.
+    case unexpectedPeer
+    case expelled
+    /// A node that nobody knows came with the secret of an epoch before the last expulsion.
+    case stranger
+    case token(TokenError)
+    /// A message after the last one, or after a failure.
+    case outOfTurn
+
+    package var description: String {
+        switch self {
+        case .malformed: "a handshake message is malformed"
+        case .version: "the other end speaks another version of the protocol"
+        case .otherMesh: "the other end belongs to another mesh"
+        case .epoch: "the other end uses an epoch that is not held here"
+        case .secret: "the other end knows neither the epoch's secret nor the join token"
+        case .forged: "a handshake message was forged"
+        case .oneself: "the other end is this node"
+        case .unexpectedPeer: "another node answered than the one that was called"
+        case .expelled: "the other end was expelled"
+        case .stranger: "an unknown node came with an epoch from before the last expulsion"
+        case .token(let error): error.description
+        case .outOfTurn: "a handshake message came out of turn"
+        }
+    }
+}

@@ -1,0 +1,118 @@
+internal import Swim
+
+extension StreamHandshake {
+    private static let sealedKeyBytes = NodeIdentity.publicKeyBytes + XChaCha.tagBytes
+
+    /// The responder hears the first message. What costs little is asked first: nobody without the secret makes this
+    /// node compute a signature or an exchange.
+    mutating func hearKnock(_ message: [UInt8], _ keyring: Keyring, _ now: Int64) throws(HandshakeError) -> Step {
+        var reader = ByteReader(message)
+        let knock = try Knock(from: &reader)
+        theirEphemeral = reader.array(KeyExchange.keyBytes)
+        let proof = reader.array(XChaCha.tagBytes)
+        guard !reader.failed, reader.remaining == 0 else { throw .malformed }
+        guard knock.tag == keyring.meshID.tag else { throw .otherMesh }
+        guard let epochSecret = keyring.secret(knock.epoch) else { throw .epoch }
+        let secret = knock.tokenBody.map { TokenBody.joinSecret(of: $0, epochSecret: epochSecret) } ?? epochSecret
+        begin(knock, secret, meshID: keyring.meshID)
+        bind(ephemeral: theirEphemeral)
+        guard transcript?.open(proof) == [] else { throw .secret }
+        if let tokenBody = knock.tokenBody { try judge(tokenBody, knock, keyring, now) }
+
+        let key = KeyExchange.publicKey(of: ephemeral)
+        bind(ephemeral: key)
+        try exchange(ephemeral, theirEphemeral)
+        let sealedKey = transcript!.seal(identity.publicKey)
+        try exchange(identity.exchangeSecret, theirEphemeral)
+        let reply = key + sealedKey + transcript!.seal([])
+        stage = .awaitsName(keyring, now: now)
+        return Step(reply: reply, session: nil)
+    }
+
+    private func judge(
+        _ tokenBody: [UInt8],
+        _ knock: Knock,
+        _ keyring: Keyring,
+        _ now: Int64
+    ) throws(HandshakeError) {
+        do throws(TokenError) {
+            let body = try TokenBody(tokenBody)
+            guard body.adminPublicKey == keyring.adminPublicKey else { throw .otherMesh }
+            guard body.epoch == knock.epoch else { throw .damaged }
+            guard body.epoch >= keyring.strangerEpochMin else { throw .withdrawn }
+            guard now < body.expiresAt else { throw .expired }
+        } catch {
+            throw .token(error)
+        }
+    }
+
+    /// The initiator hears who answers, says who it is, and is done.
+    mutating func hearAnswer(_ message: [UInt8]) throws(HandshakeError) -> Step {
+        var reader = ByteReader(message)
+        theirEphemeral = reader.array(KeyExchange.keyBytes)
+        let sealedKey = reader.array(Self.sealedKeyBytes)
+        let proof = reader.array(XChaCha.tagBytes)
+        guard !reader.failed, reader.remaining == 0 else { throw .malformed }
+        bind(ephemeral: theirEphemeral)
+        try exchange(ephemeral, theirEphemeral)
+        let (key, exchangeKey) = try name(sealedKey)
+        try exchange(ephemeral, exchangeKey)
+        guard transcript?.open(proof) == [] else { throw .forged }
+        let peer = NodeIdentity.name(of: key.bytes)
+        if let expected, expected != peer { throw .unexpectedPeer }
+        if standing(peer) == .expelled { throw .expelled }
+
+        let sealedName = transcript!.seal(identity.publicKey)
+        try exchange(identity.exchangeSecret, theirEphemeral)
+        let reply = sealedName + transcript!.seal(admission?.bytes ?? [])
+        return Step(reply: reply, session: session(peer, key, admission: nil, isInitiator: true))
+    }
+
+    /// The responder hears who knocked.
+    mutating func hearName(_ message: [UInt8], _ keyring: Keyring, _ now: Int64) throws(HandshakeError) -> Step {
+        var reader = ByteReader(message)
+        let sealedKey = reader.array(Self.sealedKeyBytes)
+        guard !reader.failed, let knock else { throw .malformed }
+        let payload = reader.array(reader.remaining)
+        let (key, exchangeKey) = try name(sealedKey)
+        try exchange(ephemeral, exchangeKey)
+        guard let shown = transcript?.open(payload) else { throw .forged }
+        let peer = NodeIdentity.name(of: key.bytes)
+        let held = standing(peer)
+        if held == .expelled { throw .expelled }
+        if held == .stranger, knock.epoch < keyring.strangerEpochMin { throw .stranger }
+        do throws(TokenError) {
+            admission = shown.isEmpty ? nil : try Admission(shown)
+            if let admission {
+                guard admission.publicKey == key.bytes else { throw .notYours }
+                _ = try admission.verify(
+                    adminPublicKey: keyring.adminPublicKey,
+                    now: knock.tokenBody == nil ? nil : now
+                )
+            }
+            // A joiner shows the admission that follows from the very token it knocked with.
+            guard knock.tokenBody == nil || admission?.body.bytes == knock.tokenBody else { throw .notYours }
+        } catch {
+            throw .token(error)
+        }
+        return Step(reply: nil, session: session(peer, key, admission: admission, isInitiator: false))
+    }
+
+    private func session(
+        _ peer: NodeID,
+        _ key: PublicKey,
+        admission: Admission?,
+        isInitiator: Bool
+    ) -> StreamSession {
+        let (first, second) = transcript!.split()
+        return StreamSession(
+            peer: peer,
+            key: key,
+            right: knock!.tokenBody == nil ? .member : .joiner,
+            epoch: knock!.epoch,
+            admission: admission,
+            sealing: isInitiator ? first : second,
+            opening: isInitiator ? second : first
+        )
+    }
+}
