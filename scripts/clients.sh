@@ -2,17 +2,21 @@
 # Runs the matrix of real S3 clients against a node of its own and holds it to what the S3 page of the docs promises:
 # every row green, but for those that are refused by name with 501.
 #
-#   scripts/clients.sh [--meshd PATH] [--matrix FILE] [matrix options, such as --tier 1 or --client '^raw']
+#   scripts/clients.sh [--meshd PATH] [--matrix FILE] [--tls] [matrix options, such as --tier 1 or --client '^raw']
+#
+# With --tls the node speaks TLS with a certificate made for the run: SDKs then use other signature modes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 meshd=.build/release/meshd
 matrix=../shared/clients/client_matrix.py
+scheme=http
 rest=()
 while [ $# -gt 0 ]; do
     case $1 in
     --meshd) meshd=$2; shift 2 ;;
     --matrix) matrix=$2; shift 2 ;;
+    --tls) scheme=https; shift ;;
     *) rest+=("$1"); shift ;;
     esac
 done
@@ -22,7 +26,7 @@ if [ ! -f "$matrix" ]; then
 fi
 
 missing=()
-for tool in s3cmd rclone restic curl python3; do
+for tool in s3cmd rclone restic curl openssl python3; do
     command -v "$tool" >/dev/null || missing+=("$tool")
 done
 # Debian's python3 comes without what a virtual environment is made from.
@@ -49,9 +53,23 @@ finish() {
 }
 trap finish EXIT
 
+serve=()
+if [ "$scheme" = https ]; then
+    # An authority and a certificate that it signed: some clients refuse one that is both.
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=clients authority" \
+        -keyout "$work/ca.key" -out "$work/ca.pem" 2>/dev/null
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=localhost" \
+        -keyout "$work/node.key" -out "$work/node.csr" 2>/dev/null
+    printf 'subjectAltName=DNS:localhost,DNS:*.localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n' >"$work/node.ext"
+    openssl x509 -req -in "$work/node.csr" -CA "$work/ca.pem" -CAkey "$work/ca.key" -CAcreateserial -days 2 \
+        -extfile "$work/node.ext" -out "$work/node.pem" 2>/dev/null
+    serve=(--tls-certificate "$work/node.pem" --tls-key "$work/node.key")
+    rest+=(--ca-bundle "$work/ca.pem")
+fi
+
 export MESHD_ROOT_ACCESS_KEY=clientsaccess MESHD_ROOT_SECRET_KEY=clientssecretclientssecret
 "$meshd" serve --data-dir "$work/data" --s3-listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --domain localhost \
-    >"$work/log" 2>&1 &
+    "${serve[@]}" >"$work/log" 2>&1 &
 node=$!
 for _ in $(seq 100); do
     [ -f "$work/data/endpoints.json" ] && break
@@ -60,7 +78,7 @@ done
 port=$(python3 -c "import json; print(json.load(open('$work/data/endpoints.json'))['s3'].rpartition(':')[2])")
 
 status=0
-"$venv/bin/python" "$matrix" --endpoint "http://localhost:$port" --access-key "$MESHD_ROOT_ACCESS_KEY" \
+"$venv/bin/python" "$matrix" --endpoint "$scheme://localhost:$port" --access-key "$MESHD_ROOT_ACCESS_KEY" \
     --secret-key "$MESHD_ROOT_SECRET_KEY" --region us-east-1 --out "$work/rows.tsv" "${rest[@]}" >"$work/out" || status=$?
 [ "$status" -le 1 ] || { cat "$work/out"; exit "$status"; }
 

@@ -150,13 +150,15 @@ package final class ObjectStore: Sendable {
     /// One page of a bucket's current objects (delete markers left out), in the order of key bytes.
     package func list(_ query: ListQuery) async throws -> ListPage {
         let metrics = engine.metrics
-        return try await engine.readers.read { reader in try metrics.noting { try reader.list(query) } }
+        return try await engine.readers.read(isLong: true) { reader in try metrics.noting { try reader.list(query) } }
     }
 
     /// One page of a bucket's versions: by key, newest first, delete markers included.
     package func listVersions(_ query: VersionsQuery) async throws -> VersionsPage {
         let metrics = engine.metrics
-        return try await engine.readers.read { reader in try metrics.noting { try reader.listVersions(query) } }
+        return try await engine.readers.read(isLong: true) { reader in
+            try metrics.noting { try reader.listVersions(query) }
+        }
     }
 
     package func upload(_ id: UploadID) async throws -> Upload? {
@@ -175,7 +177,9 @@ package final class ObjectStore: Sendable {
     /// One page of a bucket's unfinished uploads, by key, then by time of initiation.
     package func listUploads(_ query: UploadsQuery) async throws -> UploadsPage {
         let metrics = engine.metrics
-        return try await engine.readers.read { reader in try metrics.noting { try reader.listUploads(query) } }
+        return try await engine.readers.read(isLong: true) { reader in
+            try metrics.noting { try reader.listUploads(query) }
+        }
     }
 
     // MARK: Small state, held in memory

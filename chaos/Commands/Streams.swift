@@ -18,6 +18,9 @@ struct Streams: AsyncParsableCommand {
     @Option(help: "Bytes per object: a number, or one with KiB, MiB or GiB. All clients' objects are on disk at once.")
     var size = ByteCount(bytes: 128 << 20)
 
+    @Flag(help: "Half the clients send, the other half reads one object: a third of the disk for objects of this size.")
+    var halves = false
+
     @Option(help: "What the daemon may use at its peak.")
     var residentMax = ByteCount(bytes: 128 << 20)
 
@@ -35,7 +38,8 @@ struct Streams: AsyncParsableCommand {
     func run() async throws {
         let binary = try Daemon.check(binary: meshd, allowDebug: allowDebug)
         let seed = seed ?? UInt64.random(in: 0...UInt64.max >> 1)
-        say("seed \(seed), \(clients) clients, \(size) each, up, down and up again")
+        let plan = halves ? "up or down" : "up, down and up again"
+        say("seed \(seed), \(clients) clients, \(size) each, \(plan)")
         let group = MultiThreadedEventLoopGroup.singleton
         let scratch = try await Scratch.make(on: group.next())
         let settings = Daemon.Settings(
@@ -69,10 +73,21 @@ struct Streams: AsyncParsableCommand {
         verdict.count("MiB resident at the start", (daemon.residentKiB()?.now ?? 0) / 1024)
         let began = Clock.nanoseconds()
         let size = size.bytes
+        let halves = halves
+        let first = StreamClient(number: clients, size: size, seed: seed, verdict: verdict)
+        if halves { await first.send(target, group) }
         await withTaskGroup(of: Void.self) { tasks in
             for number in 0..<clients {
                 let client = StreamClient(number: number, size: size, seed: seed, verdict: verdict)
-                tasks.addTask { await client.work(target, group) }
+                tasks.addTask {
+                    if !halves {
+                        await client.work(target, group)
+                    } else if number % 2 == 0 {
+                        await client.send(target, group)
+                    } else {
+                        await first.read(target, group)
+                    }
+                }
             }
         }
         verdict.count("seconds", Int((Clock.nanoseconds() - began) / 1_000_000_000))

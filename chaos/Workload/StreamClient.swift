@@ -33,6 +33,37 @@ struct StreamClient: Sendable {
         await session.close()
     }
 
+    /// Sends the object.
+    @concurrent
+    func send(_ target: S3Target, _ group: any EventLoopGroup) async {
+        await alone(target, group) { session, path, pattern throws(HTTPFailure) in try await up(session, path, pattern)
+        }
+    }
+
+    /// Reads the object that `send` of the same client left, and compares every byte.
+    @concurrent
+    func read(_ target: S3Target, _ group: any EventLoopGroup) async {
+        await alone(target, group) { session, path, pattern throws(HTTPFailure) in
+            try await down(session, path, pattern)
+        }
+    }
+
+    private func alone(
+        _ target: S3Target,
+        _ group: any EventLoopGroup,
+        _ body: (S3Session, String, Pattern) async throws(HTTPFailure) -> Void
+    ) async {
+        let session = S3Session(target, on: group)
+        let path = S3Session.path("streams", "stream/\(number)")
+        let operation = SeededRandom.mix(seed &+ UInt64(number * 2))
+        do {
+            try await body(session, path, Pattern(key: path, operation: operation, size: size))
+        } catch {
+            verdict.fail("\(path): \(error)")
+        }
+        await session.close()
+    }
+
     private func up(_ session: S3Session, _ path: String, _ pattern: Pattern) async throws(HTTPFailure) {
         let response = try await session.send(
             HTTPRequest(

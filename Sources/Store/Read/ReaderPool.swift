@@ -3,7 +3,11 @@ import Synchronization
 /// Threads that read, each with a connection and cached statements of its own. What waits is taken a few at a time: a
 /// batch costs one read transaction, and as long as work keeps coming no wake-up.
 final class ReaderPool: Sendable {
-    typealias Job = @Sendable (IndexReader) -> Void
+    struct Job: Sendable {
+        /// A page of a listing: a thousand times a point read, so that nothing may wait behind it.
+        let isLong: Bool
+        let run: @Sendable (IndexReader) -> Void
+    }
 
     private let inbox: Inbox<Job>
     private let threads: [StoreThread]
@@ -30,7 +34,13 @@ final class ReaderPool: Sendable {
                         var batch: [Job] = []
                         while inbox.take(most: 4, into: &batch) {
                             beat.count.add(1, ordering: .sequentiallyConsistent)
-                            for job in batch { job(reader) }
+                            for job in batch where !job.isLong { job.run(reader) }
+                            if let first = batch.firstIndex(where: \.isLong) {
+                                // One of the long ones is done here, the others by whoever is awake or woken.
+                                inbox.stepAway(returning: batch[(first + 1)...].filter(\.isLong))
+                                batch[first].run(reader)
+                                inbox.comeBack()
+                            }
                             reader.endTransaction()
                             beat.count.add(1, ordering: .sequentiallyConsistent)
                             batch.removeAll(keepingCapacity: true)
@@ -48,10 +58,13 @@ final class ReaderPool: Sendable {
     }
 
     /// Runs `body` on one of the threads.
-    func read<Value: Sendable>(_ body: @escaping @Sendable (IndexReader) throws -> Value) async throws -> Value {
+    func read<Value: Sendable>(
+        isLong: Bool = false,
+        _ body: @escaping @Sendable (IndexReader) throws -> Value
+    ) async throws -> Value {
         // Resumed exactly once: by the job when it was accepted, else right here.
         try await withUnsafeThrowingContinuation { (continuation: UnsafeContinuation<Value, any Error>) in
-            let answer = inbox.offer { reader in
+            let job = Job(isLong: isLong) { reader in
                 do {
                     continuation.resume(returning: try body(reader))
                 } catch let failure as SQLiteFailure {
@@ -60,7 +73,7 @@ final class ReaderPool: Sendable {
                     continuation.resume(throwing: error)
                 }
             }
-            switch answer {
+            switch inbox.offer(job) {
             case .accepted: break
             case .full: continuation.resume(throwing: StoreError.overloaded)
             case .closed: continuation.resume(throwing: StoreError.closed)

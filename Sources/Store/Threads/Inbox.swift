@@ -16,6 +16,8 @@ final class Inbox<Item: Sendable>: @unchecked Sendable {
     private var head = 0
     private var sleepers = 0
     private let threads: Int
+    /// Threads that are at something long and cannot be waited for.
+    private var away = 0
     /// When a thread last came for work, in nanoseconds: long ago means that those awake are held up by the disk.
     private var lastTake: UInt64 = 0
 
@@ -47,7 +49,7 @@ final class Inbox<Item: Sendable>: @unchecked Sendable {
         if isClosed { return .closed }
         if items.count - head >= limit { return .full }
         items.append(item)
-        if sleepers > 0, sleepers == threads || isBehind { pthread_cond_signal(filled) }
+        if sleepers > 0, sleepers + away == threads || isBehind { pthread_cond_signal(filled) }
         return .accepted
     }
 
@@ -85,6 +87,22 @@ final class Inbox<Item: Sendable>: @unchecked Sendable {
             }
         }
         return true
+    }
+
+    /// Called by a thread before it does what takes long. What it cannot do meanwhile goes back to the front, and somebody
+    /// else is woken for what waits now or comes before `comeBack`.
+    func stepAway(returning rest: [Item]) {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        if !rest.isEmpty { items.insert(contentsOf: rest, at: head) }
+        away += 1
+        if sleepers > 0, items.count > head { pthread_cond_signal(filled) }
+    }
+
+    func comeBack() {
+        pthread_mutex_lock(mutex)
+        away -= 1
+        pthread_mutex_unlock(mutex)
     }
 
     var count: Int {
