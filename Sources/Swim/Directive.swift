@@ -9,6 +9,8 @@ package enum Directive: Sendable {
     case event(MemberEvent)
     /// Write the generation to disk before anything else is sent: it must never be used by a later life again.
     case persist(generation: UInt64)
+    /// Write the decree to disk, and give it back as one of `decrees` in every later life.
+    case keep(Decree)
 }
 
 /// What the owner of a node may ask of its membership.
@@ -21,6 +23,8 @@ package enum Command: Sendable {
     case move(Endpoint)
     /// A new description of this node, at most `Settings.metaBytes`.
     case describe([UInt8])
+    /// The operator's signed word; one that the admin key did not sign is counted as forged and changes nothing.
+    case decree(Decree)
 }
 
 /// Datagrams and claims that changed nothing, by reason; and the deeds that tests must see happen at least once.
@@ -39,6 +43,12 @@ package struct Counters: Sendable, Equatable {
     package var syncs = 0
     package var relayed = 0
     package var pauses = 0
+    /// Decrees that were new.
+    package var decrees = 0
+    /// Datagrams, frames, records and accusations of expelled members: refused unread.
+    package var outcasts = 0
+    /// Accusations by witnesses whose word does not count: too young, or refuted too often lately.
+    package var discounted = 0
 
     package init() {}
 }

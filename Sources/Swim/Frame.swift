@@ -1,7 +1,7 @@
 /// What control streams carry: the sync of two views, pings where datagrams are lost, and descriptions.
 ///
-/// A sync is three frames. The offer holds 256 sums, one per bucket of members; the reply holds the full entries of the
-/// buckets that differ, and the offerer sends back what the replier lacks. Steady state transfers nothing.
+/// A sync is three frames. The offer holds 256 sums, one per bucket of members and decrees; the reply holds all that
+/// the buckets that differ hold, and the offerer sends back what the replier lacks. Steady state transfers nothing.
 package enum Frame: Equatable, Sendable {
     /// A member as the sender holds it. An entry of a dead member carries the evidence, and its age so that a
     /// tombstone cannot be kept alive for ever by being passed on.
@@ -20,10 +20,10 @@ package enum Frame: Equatable, Sendable {
     }
 
     case offer(sums: [UInt64], own: Record)
-    /// Entries of these buckets, all of them; the receiver answers with what is newer at its side.
-    case reply(buckets: [UInt8], entries: [Entry])
-    /// Entries that need no answer.
-    case tell(entries: [Entry])
+    /// Decrees and entries of these buckets, all of them; the receiver answers with what is newer at its side.
+    case reply(buckets: [UInt8], decrees: [Decree], entries: [Entry])
+    /// Decrees and entries that need no answer.
+    case tell(decrees: [Decree], entries: [Entry])
     case ping(nonce: UInt64)
     case ack(nonce: UInt64)
     /// Anybody who has a description may give it: the hash in the subject's record proves it.
@@ -39,13 +39,15 @@ package enum Frame: Equatable, Sendable {
             writer.put(1 as UInt8)
             for sum in sums { writer.put(sum) }
             own.encode(into: &writer)
-        case .reply(let buckets, let entries):
+        case .reply(let buckets, let decrees, let entries):
             writer.put(2 as UInt8)
             writer.put(UInt16(truncatingIfNeeded: buckets.count))
             writer.put(buckets)
+            Self.encode(decrees, into: &writer)
             Self.encode(entries, into: &writer)
-        case .tell(let entries):
+        case .tell(let decrees, let entries):
             writer.put(3 as UInt8)
+            Self.encode(decrees, into: &writer)
             Self.encode(entries, into: &writer)
         case .ping(let nonce):
             writer.put(4 as UInt8)
@@ -64,6 +66,11 @@ package enum Frame: Equatable, Sendable {
             writer.put(bytes)
         }
         return writer.bytes
+    }
+
+    private static func encode(_ decrees: [Decree], into writer: inout ByteWriter) {
+        writer.put(UInt16(truncatingIfNeeded: decrees.count))
+        for decree in decrees { decree.encode(into: &writer) }
     }
 
     private static func encode(_ entries: [Entry], into writer: inout ByteWriter) {
@@ -89,8 +96,11 @@ package enum Frame: Equatable, Sendable {
             let count = Int(reader.word16())
             guard count <= bucketCount else { return nil }
             let buckets = reader.array(count)
-            frame = decodeEntries(&reader).map { .reply(buckets: buckets, entries: $0) }
-        case 3: frame = decodeEntries(&reader).map { .tell(entries: $0) }
+            guard let decrees = decodeDecrees(&reader) else { return nil }
+            frame = decodeEntries(&reader).map { .reply(buckets: buckets, decrees: decrees, entries: $0) }
+        case 3:
+            guard let decrees = decodeDecrees(&reader) else { return nil }
+            frame = decodeEntries(&reader).map { .tell(decrees: decrees, entries: $0) }
         case 4: frame = .ping(nonce: reader.word64())
         case 5: frame = .ack(nonce: reader.word64())
         case 6: frame = .askDescription(of: reader.word64())
@@ -104,6 +114,17 @@ package enum Frame: Equatable, Sendable {
         return reader.failed || reader.remaining != 0 ? nil : frame
     }
 
+    private static func decodeDecrees(_ reader: inout ByteReader) -> [Decree]? {
+        let count = Int(reader.word16())
+        guard count <= Decrees.limit else { return nil }
+        var decrees: [Decree] = []
+        for _ in 0..<count {
+            guard let decree = Decree.decode(from: &reader) else { return nil }
+            decrees.append(decree)
+        }
+        return decrees
+    }
+
     private static func decodeEntries(_ reader: inout ByteReader) -> [Entry]? {
         let count = Int(reader.word16())
         var entries: [Entry] = []
@@ -111,7 +132,7 @@ package enum Frame: Equatable, Sendable {
         entries.reserveCapacity(min(count, reader.remaining / 128))
         for _ in 0..<count {
             guard let record = Record.decode(from: &reader) else { return nil }
-            guard let status = Status(rawValue: reader.byte()) else { return nil }
+            guard let status = Status(wire: reader.byte()) else { return nil }
             let age = reader.word64()
             let accusers = Int(reader.byte())
             guard !reader.failed, accusers <= Codec.accusationsMax else { return nil }

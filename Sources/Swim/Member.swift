@@ -6,9 +6,17 @@ package enum Status: UInt8, Sendable, CaseIterable {
     case dead
     /// Gone on purpose, by its own signed word.
     case left
+    /// Put out by a decree of the operator; no version of it comes back.
+    case expelled
 
     /// Whether the member still takes part: it is probed, gossiped to and counted.
     package var isPresent: Bool { self == .alive || self == .suspect }
+
+    /// From the wire. Nobody's word makes an outcast but the operator's, so that status does not travel.
+    package init?(wire byte: UInt8) {
+        guard let status = Status(rawValue: byte), status != .expelled else { return nil }
+        self = status
+    }
 }
 
 /// One line of the member list, as a value for readers: what is agreed (`status`) beside what only this node measures.
@@ -43,6 +51,23 @@ package struct Member: Sendable {
     package let loss: Double
     /// The member's own word about its health, 0 is well.
     package let health: Int
+    /// The view digest that came with the newest message from the member itself, and when on this node's clock; so
+    /// whether all agree is a question that each node answers from what it heard.
+    package let viewDigest: UInt64?
+    package let heardAt: Micros?
+    /// Since when this node knows the identity, through all its lives and, from a snapshot, through this node's own.
+    package let knownSince: Micros
+}
+
+/// How many other present members hold the view that this node holds, as far as they were heard.
+package struct Agreement: Sendable, Equatable {
+    package var agreeing = 0
+    package var differing = 0
+    /// Heard last before this node's own view changed.
+    package var outdated = 0
+    package var unheard = 0
+
+    package init() {}
 }
 
 /// What changed in this node's view. The raw changes are for the log and for routing; work is placed by `usable`.
@@ -59,6 +84,10 @@ package enum MemberEvent: Sendable, Equatable {
     case forgotten(NodeID)
     /// The last word of a graceful leave has gone out; the driver may stop.
     case departed
+    /// The operator decreed something that this node did not know; a driver forgets the keys of whom it expels.
+    case decreed(Decree)
+    /// This node itself is expelled: it passes the decree on, says `departed` and falls silent for ever.
+    case expelled(Decree)
     /// Most questions of this node go unanswered, so it condemns nobody; false when answers come again.
     case isolated(Bool)
 }

@@ -75,9 +75,11 @@ extension Membership {
         suspicion.phi(zoneCount: roster.zoneCount, settings: settings)
     }
 
-    /// Whether a member that this node knows signed this.
+    /// Whether a member that this node knows, and that is not expelled, signed this.
     func isSound(_ accusation: Accusation, target: UInt64, version: Version) -> Bool {
-        guard accusation.accuser != target, let accuser = roster.slot(of: accusation.accuser) else { return false }
+        guard accusation.accuser != target, let accuser = roster.slot(of: accusation.accuser),
+            roster.status(accuser) != .expelled
+        else { return false }
         let bytes = Accusation.signedBytes(
             accuser: accusation.accuser,
             target: target,
@@ -102,15 +104,21 @@ extension Membership {
         let known = cases[slot]
         var sound: [Accusation] = []
         for accusation in accusations where (known?.weight(of: accusation.accuser) ?? 0) < accusation.sixteenths {
-            if isSound(accusation, target: handle, version: version) {
+            // Whose word does not count is not worth a look at his signature.
+            if decrees.outlaws(accusation.accuser) != nil {
+                counters.outcasts += 1
+            } else if isTooNew(accusation.accuser) {
+                counters.discounted += 1
+            } else if isSound(accusation, target: handle, version: version) {
                 sound.append(accusation)
             } else {
                 counters.forged += 1
             }
         }
-        guard !sound.isEmpty else { return }
+        guard !sound.isEmpty, mayRaise(sound, against: slot) else { return }
         if slot == own {
             guard !departing else { return }
+            blame(sound)
             health.doubt(settings: settings)
             refute(into: &outbox)
             return
@@ -160,18 +168,24 @@ extension Membership {
             suspicion.toldPhi = worth
             spreadWord(slot, tellings: isFirst ? 0 : Self.briefTellings)
         }
+        cases[slot] = suspicion
+        setVerdict(slot)
+    }
+
+    /// Sets the time of the verdict that the evidence asks for, if that is sooner than the one that is set.
+    mutating func setVerdict(_ slot: Int) {
+        guard var suspicion = cases[slot] else { return }
         let minimum = minimumMicros
         let wait = Suspicion.waitMicros(
-            phi: phi,
+            phi: evidence(suspicion),
             minimum: minimum,
             maximum: settings.maximumMicros(minimum: minimum),
             settings: settings
         )
         let due = max(now, suspicion.since + wait)
-        if due < suspicion.deadline {
-            suspicion.deadline = due
-            deadlines.add(.suspicion, subject: UInt64(slot), at: due)
-        }
+        guard due < suspicion.deadline else { return }
+        suspicion.deadline = due
+        deadlines.add(.suspicion, subject: UInt64(slot), at: due)
         cases[slot] = suspicion
     }
 

@@ -11,7 +11,7 @@ extension Membership {
         first: Int?,
         into outbox: inout [Directive]
     ) {
-        var writer = ByteWriter(capacity: rumors.isEmpty ? 64 : settings.bodyBytes)
+        var writer = ByteWriter(capacity: rumors.isEmpty && decreeRumors.isEmpty ? 64 : settings.bodyBytes)
         Codec.encode(message, into: &writer)
         switch message {
         case .ping, .ack, .gossip: appendRumors(first: first, into: &writer)
@@ -24,6 +24,7 @@ extension Membership {
 
     private mutating func appendRumors(first: Int?, into writer: inout ByteWriter) {
         let room = settings.bodyBytes
+        if !decreeRumors.isEmpty { appendDecrees(into: &writer) }
         if let first {
             let text = textFor(first, isBrief: false)
             if writer.count + text.count <= room { writer.put(text) }
@@ -46,6 +47,21 @@ extension Membership {
             texts = Pages(absent: [])
             briefTexts = Pages(absent: [])
         }
+    }
+
+    /// Decrees go before everything else, and leave half of the datagram to the news of members.
+    private mutating func appendDecrees(into writer: inout ByteWriter) {
+        var walk = decreeRumors.walk(examinedMax: 8)
+        while let index = decreeRumors.next(&walk) {
+            let decree = decrees[index]
+            guard writer.count + 1 + decree.encodedBytes <= settings.bodyBytes / 2 else {
+                decreeRumors.pass(&walk)
+                continue
+            }
+            Codec.encode(.decree(decree), into: &writer)
+            decreeRumors.accept(index, &walk)
+        }
+        decreeRumors.end(walk, transmits: settings.transmits(members: memberCount))
     }
 
     /// Tellings of a suspicion that carry its heaviest accusation only. Everybody's wait begins with the first that he
@@ -104,24 +120,25 @@ extension Membership {
     private var hasTalk: Bool {
         if departing { return !hasDeparted }
         guard memberCount > 1 || gone.count > 0 else { return false }
-        return !rumors.isEmpty || !contacts.isEmpty || (now < reunionUntil && gone.count > 0)
+        return !rumors.isEmpty || !decreeRumors.isEmpty || !contacts.isEmpty || (now < reunionUntil && gone.count > 0)
     }
 
     mutating func gossip(into outbox: inout [Directive]) {
         isGossiping = hasTalk
         guard isGossiping else { return }
         deadlines.add(.gossip, at: now + settings.gossipMicros)
-        if !rumors.isEmpty {
+        if !rumors.isEmpty || !decreeRumors.isEmpty {
             var told: [Int] = []
             for _ in 0..<settings.fanout {
                 guard let slot = pickPresent(), !told.contains(slot) else { continue }
                 told.append(slot)
                 send(.gossip(sight), to: slot, first: nil, into: &outbox)
-                if rumors.isEmpty { break }
+                if rumors.isEmpty, decreeRumors.isEmpty { break }
             }
         }
         reunite(into: &outbox)
-        if departing, !hasDeparted, rumors.isEmpty || memberCount == 1 || now >= departBy {
+        let hasTold = rumors.isEmpty && decreeRumors.isEmpty
+        if departing, !hasDeparted, hasTold || otherCount == 0 || now >= departBy {
             hasDeparted = true
             outbox.append(.event(.departed))
         }
@@ -129,7 +146,7 @@ extension Membership {
 
     /// A random present member other than this node.
     mutating func pickPresent() -> Int? {
-        guard memberCount > 1 else { return nil }
+        guard otherCount > 0 else { return nil }
         for _ in 0..<64 {
             let slot = random.below(roster.slotCount)
             if slot != own, roster.isPresent(slot) { return slot }
@@ -148,6 +165,8 @@ extension Membership {
         switch message {
         case .ping(let nonce, let sight, let belief):
             hearRumors(reader, into: &outbox)
+            // The news may have been that the sender is out.
+            guard roster.status(slot) != .expelled else { return }
             let mustTellSelf = hearBelief(belief, into: &outbox)
             // Whoever is held dead or suspect hears so in the answer, and can refute at once.
             let isDoubted = roster.status(slot) != .alive && cases[slot] != nil
@@ -183,8 +202,7 @@ extension Membership {
         var reader = start
         while reader.remaining > 0 {
             // Most rumors are old news; they are passed over without reading the rest of them.
-            let peek = Codec.peekRumor(reader)
-            if let slot = roster.slot(of: peek.handle),
+            if let peek = Codec.peekRumor(reader), let slot = roster.slot(of: peek.handle),
                 isOldNews(slot, peek.isRecord, peek.version) || (!peek.isRecord && holdsAll(of: reader, slot))
             {
                 Codec.skipRumor(&reader)
@@ -194,6 +212,7 @@ extension Membership {
             case .record(let record): learn(record, into: &outbox)
             case .suspicion(let target, let version, let accusations):
                 hearSuspicion(of: target, version: version, accusations, into: &outbox)
+            case .decree(let decree): hearDecree(decree, into: &outbox)
             case nil: return
             }
         }

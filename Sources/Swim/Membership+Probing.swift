@@ -224,7 +224,7 @@ extension Membership {
     // MARK: Relaying
 
     mutating func takeDuty(nonce: UInt64, target handle: UInt64, from asker: Int, into outbox: inout [Directive]) {
-        guard let target = roster.slot(of: handle), target != own, roster.isTaken(target) else { return }
+        guard let target = roster.slot(of: handle), target != own, roster.status(target) != .expelled else { return }
         let taken = duties.count { $0.asker == asker }
         guard duties.count < settings.dutiesMax, taken < settings.dutiesPerAsker else {
             counters.overLimit += 1
@@ -256,7 +256,8 @@ extension Membership {
         from relay: Int,
         into outbox: inout [Directive]
     ) {
-        guard let asking = roster.slot(of: asker) else { return }
+        // A relay that has not heard of an expulsion must not carry this node's word to an outcast.
+        guard let asking = roster.slot(of: asker), roster.status(asking) != .expelled else { return }
         let token = signer.token(
             nonce: askerNonce,
             asker: roster.record(asking).id,
@@ -309,6 +310,10 @@ extension Membership {
         else { return }
         // Each relay is heard once; its name is taken off the list of those still expected.
         inquiries[at].relays.remove(at: place)
+        guard !isTooNew(handle) else {
+            counters.discounted += 1
+            return
+        }
         inquiries[at].wasNacked = true
         guard settings.nacks, let accusation, accusation.accuser == handle, version == inquiries[at].version else {
             return

@@ -4,6 +4,10 @@ extension Membership {
     /// Takes a record, if it is newer than what is held and signed by its subject. True when anything changed.
     @discardableResult
     mutating func learn(_ claimed: Record, into outbox: inout [Directive]) -> Bool {
+        guard decrees.outlaws(claimed.id.handle) == nil else {
+            counters.outcasts += 1
+            return false
+        }
         guard let slot = roster.slot(of: claimed.id.handle) else { return meet(claimed, into: &outbox) }
         let held = roster.record(slot)
         guard held.version < claimed.version else {
@@ -28,6 +32,9 @@ extension Membership {
         if record.flags.contains(.refuting) {
             let times = isSameLife ? Int(record.version.incarnation - held.version.incarnation) : 1
             damping.refuted(slot, times: times, now: now, loss: lossEstimate, settings: settings)
+        }
+        if from == .suspect, isSameLife, record.flags.contains(.refuting), let suspicion = cases[slot] {
+            blame(suspicion.accusations)
         }
         cases[slot] = nil
         silences.end(slot)
@@ -72,6 +79,7 @@ extension Membership {
         }
         let status: Status = record.isLeaving ? .left : .alive
         let slot = roster.add(record, status: status)
+        acquaintance.meet(slot, now: now)
         if !status.isPresent { isUnusable[slot] = true }
         if status.isPresent {
             strangerUntil[slot] = now + max(5_000_000, 2 * settings.spreadMicros(members: memberCount))
@@ -101,6 +109,8 @@ extension Membership {
 
     /// Signs a new version of this node and queues it before everything else.
     mutating func renewSelf(into outbox: inout [Directive], change: (inout Record) -> Void) {
+        // An outcast has nothing to say of itself any more.
+        guard roster.status(own) != .expelled else { return }
         var record = roster.record(own)
         record.flags.remove(.refuting)
         if record.version.incarnation == .max {

@@ -61,7 +61,30 @@ extension Membership {
             reach: slot == own ? .direct : path.reach,
             roundTripMicros: Micros(path.roundTrip),
             loss: Double(path.loss),
-            health: slot == own ? health.score : Int(path.health)
+            health: slot == own ? health.score : Int(path.health),
+            viewDigest: slot == own ? roster.digest : path.heardAt == .min ? nil : path.viewDigest,
+            heardAt: slot == own ? now : path.heardAt == .min ? nil : path.heardAt,
+            knownSince: acquaintance.since(slot)
         )
+    }
+
+    /// What the members last said of their views, beside this node's: a local answer to whether all agree. Members
+    /// that were not heard since this node's view changed are counted apart, for their answer is older than the
+    /// question.
+    package var agreement: Agreement {
+        var agreement = Agreement()
+        for slot in 0..<roster.slotCount where roster.isPresent(slot) && slot != own {
+            let path = paths[slot]
+            if path.heardAt == .min {
+                agreement.unheard += 1
+            } else if path.viewDigest == roster.digest {
+                agreement.agreeing += 1
+            } else if path.heardAt < lastChange {
+                agreement.outdated += 1
+            } else {
+                agreement.differing += 1
+            }
+        }
+        return agreement
     }
 }

@@ -10,6 +10,9 @@
 /// Every ping and ack carries eight bytes of view digest. Views that still differ when gossip has come to rest are
 /// synced bucket by bucket over a stream. The dead are asked again for three days, so any partition heals by itself.
 ///
+/// The operator's decrees, signed with the admin key, are told before everything else, kept for ever, and part of the
+/// digest. Who is expelled by one is out at once and at every version.
+///
 /// The machine has no socket, clock, lock, task or global chance: a driver hands in what arrived and when, obeys the
 /// directives, and calls `advance` at `nextDeadline`. Nothing here iterates over a hashed collection, so one seed and
 /// one input give one output.
@@ -21,6 +24,9 @@ package struct Membership: Sendable {
     /// This node's own slot.
     let own: Int
     var rumors = Rumors()
+    /// What the operator decreed, and which of it is still worth telling, by its index.
+    var decrees: Decrees
+    var decreeRumors = Rumors()
     /// The encoded news of those in the queue.
     var texts = Pages<[UInt8]>(absent: [])
     var briefTexts = Pages<[UInt8]>(absent: [])
@@ -41,6 +47,9 @@ package struct Membership: Sendable {
     var urgent: [Int] = []
     /// Looked up by slot and never walked.
     var cases: [Int: Suspicion] = [:]
+    /// Whose accusations count.
+    var acquaintance: Acquaintance
+    var credit = Credit()
     /// No verdict falls before this time, after a pause of this node.
     var verdictsFrom: Micros = .min
     var isIsolated = false
@@ -77,6 +86,8 @@ package struct Membership: Sendable {
     var wanted: [(slot: Int, tries: Int)] = []
     var departing = false
     var hasDeparted = false
+    /// Whether the driver was told that this node is expelled.
+    var hasConfessed = false
     /// A goodbye that cannot be told in time is not waited for.
     var departBy: Micros = .max
     var now: Micros
@@ -88,6 +99,9 @@ package struct Membership: Sendable {
         var samples: UInt16 = 0
         var health: UInt8 = 0
         var reach = Member.Reach.unknown
+        /// What the member last said of its whole view, and when; never before `.min`.
+        var viewDigest: UInt64 = 0
+        var heardAt: Micros = .min
     }
 
     struct Contact: Sendable {
@@ -97,12 +111,16 @@ package struct Membership: Sendable {
 
     /// - Parameters:
     ///   - own: this node as it wants to be known; the machine signs it.
-    ///   - known: members remembered from an earlier life, or an empty roster.
+    ///   - known: members that are known from the start, or nobody.
+    ///   - decrees: all that was kept; those that the admin key did not sign are left out.
+    ///   - remembered: what an earlier life of this node knew. Its members are known again and asked as ever.
     ///   - seed: the only source of chance.
     package init(
         settings: Settings,
         own record: Record,
         known: Roster? = nil,
+        decrees: [Decree] = [],
+        remembered: Snapshot? = nil,
         signer: any RecordSigner,
         seed: UInt64,
         now: Micros
@@ -112,6 +130,8 @@ package struct Membership: Sendable {
         self.signer = signer
         random = Random(seed: seed)
         roster = known ?? Roster(digestKey: settings.digestKey)
+        self.decrees = Decrees(digestKey: settings.digestKey)
+        acquaintance = Acquaintance(now: now, atBirth: max(0, roster.count - 1))
         var record = record
         record.signature = signer.sign(record.signedBytes)
         if let slot = roster.slot(of: record.id.handle) {
@@ -134,6 +154,7 @@ package struct Membership: Sendable {
             }
         }
         recontactAt = now + random.spread(settings.recontactMicros)
+        restore(decrees, remembered)
         deadlines.add(.period, at: now + random.spread(settings.periodMicros))
     }
 
@@ -154,6 +175,11 @@ package struct Membership: Sendable {
             counters.unknownSender += 1
             return
         }
+        guard !isSilenced else { return }
+        guard roster.status(slot) != .expelled else {
+            refuseOutcast(slot, into: &outbox)
+            return
+        }
         guard let (message, rumors) = Codec.decode(body) else {
             counters.malformed += 1
             return
@@ -170,6 +196,11 @@ package struct Membership: Sendable {
         into outbox: inout [Directive]
     ) {
         observe(now)
+        guard !isSilenced else { return }
+        guard decrees.outlaws(sender.handle) == nil else {
+            counters.outcasts += 1
+            return
+        }
         guard let frame = Frame.decode(bytes) else {
             counters.malformed += 1
             return
@@ -182,6 +213,10 @@ package struct Membership: Sendable {
     package mutating func advance(to now: Micros, into outbox: inout [Directive]) {
         observe(now)
         while let entry = deadlines.take(at: now) {
+            if isSilenced {
+                confess(into: &outbox)
+                continue
+            }
             switch entry.purpose {
             case .period: beginPeriod(into: &outbox)
             case .gossip: gossip(into: &outbox)
@@ -196,7 +231,9 @@ package struct Membership: Sendable {
 
     package mutating func command(_ command: Command, at now: Micros, into outbox: inout [Directive]) {
         observe(now)
+        guard !isSilenced else { return }
         switch command {
+        case .decree(let decree): hearDecree(decree, isCommanded: true, into: &outbox)
         case .join(let endpoints):
             seeds = Array(endpoints.prefix(16))
             greetSeeds(into: &outbox)
@@ -251,6 +288,9 @@ package struct Membership: Sendable {
 
     var memberCount: Int { roster.presentCount }
 
+    /// Present members other than this node.
+    var otherCount: Int { memberCount - (roster.isPresent(own) ? 1 : 0) }
+
     var lossEstimate: Double { loss.estimate(settings) }
 
     var minimumMicros: Micros {
@@ -259,7 +299,7 @@ package struct Membership: Sendable {
 
     /// Nothing left to tell, and long enough ago that the others have heard it.
     var isQuiet: Bool {
-        rumors.isEmpty && now - lastChange > 2 * settings.spreadMicros(members: memberCount)
+        rumors.isEmpty && decreeRumors.isEmpty && now - lastChange > 2 * settings.spreadMicros(members: memberCount)
     }
 
     /// More records to tell than gossip carries within a spreading time. Deaths do not count: a sync does not spread

@@ -12,7 +12,8 @@
 /// | 7 nack | nonce 8, version 12, count 1, accusation 73 × count, count at most 1 | |
 /// | 8 gossip | digest 8, flags 1, health 1 | rumors |
 ///
-/// Rumors: tag 1 is a record; tag 2 is target 8, version 12, count 1, count accusations of 73.
+/// Rumors: tag 1 is a record; tag 2 is target 8, version 12, count 1, count accusations of 73; tag 3 is a decree:
+/// sequence 8, kind 1, epoch 4, for kind 1 the target's 16, reason length 1, reason, signature 64.
 package enum Codec {
     package static var accusationsMax: Int { 8 }
 
@@ -77,7 +78,7 @@ package enum Codec {
             let nonce = reader.word64()
             let sight = decodeSight(&reader)
             let version = reader.version()
-            guard let status = Status(rawValue: reader.byte()) else { return nil }
+            guard let status = Status(wire: reader.byte()) else { return nil }
             return (.ping(nonce: nonce, sight, Belief(version: version, status: status)), true)
         case 2:
             let nonce = reader.word64()
@@ -133,13 +134,18 @@ package enum Codec {
             writer.put(version)
             writer.put(UInt8(truncatingIfNeeded: min(accusations.count, accusationsMax)))
             for accusation in accusations.prefix(accusationsMax) { accusation.encode(into: &writer) }
+        case .decree(let decree):
+            writer.put(3 as UInt8)
+            decree.encode(into: &writer)
         }
     }
 
-    /// Whose rumor comes next, of which version, and of which kind, without moving the caller's reader.
-    package static func peekRumor(_ reader: ByteReader) -> (isRecord: Bool, handle: UInt64, version: Version) {
+    /// Whose rumor comes next, of which version, and of which kind, without moving the caller's reader; nothing for a
+    /// decree, which is about no version of anybody.
+    package static func peekRumor(_ reader: ByteReader) -> (isRecord: Bool, handle: UInt64, version: Version)? {
         var reader = reader
         let tag = reader.byte()
+        guard tag != 3 else { return nil }
         let handle = reader.word64()
         return (tag == 1, handle, reader.version())
     }
@@ -174,6 +180,7 @@ package enum Codec {
             accusations.reserveCapacity(count)
             for _ in 0..<count { accusations.append(Accusation.decode(from: &reader)) }
             return reader.failed ? nil : .suspicion(target: target, version: version, accusations)
+        case 3: return Decree.decode(from: &reader).map { .decree($0) }
         default:
             reader.fail()
             return nil
@@ -189,6 +196,7 @@ package enum Codec {
             let count = Int(reader.byte())
             guard count >= 1, count <= accusationsMax else { return reader.fail() }
             reader.skip(count * Accusation.encodedBytes)
+        case 3: _ = Decree.decode(from: &reader)
         default:
             reader.fail()
         }

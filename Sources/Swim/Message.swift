@@ -53,4 +53,5 @@ package enum Message: Equatable, Sendable {
 package enum Rumor: Equatable, Sendable {
     case record(Record)
     case suspicion(target: UInt64, version: Version, [Accusation])
+    case decree(Decree)
 }

@@ -11,6 +11,9 @@ package protocol RecordSigner: Sendable {
 
     func isValid(_ signature: Signature, of bytes: [UInt8], by key: PublicKey) -> Bool
 
+    /// Whether the admin key of this mesh signed this.
+    func isAdmin(_ signature: Signature, of bytes: [UInt8]) -> Bool
+
     /// What only asker and target can compute about a nonce, one of them being this node: the proof of life that a
     /// relay can withhold but not invent. It must differ when the two change places, or a relay could have the asker
     /// itself make the answer that it waits for.

@@ -17,6 +17,8 @@ package struct Roster: Sendable {
     package private(set) var count = 0
     /// Tombstones too old to be compared.
     private var isFaded = Pages<Bool>(absent: false)
+    /// The part of the digest that decrees make.
+    private var decreeSum: UInt64 = 0
     private let digestKey: UInt64
 
     package init(digestKey: UInt64) {
@@ -101,10 +103,18 @@ package struct Roster: Sendable {
         count -= 1
     }
 
-    /// What one member adds to the digests. A suspect counts as alive: suspicion is an opinion and passes, the digest
+    /// Enters a decree into the digests; it never leaves them.
+    package mutating func add(decreeTerm term: UInt64) {
+        sums[Decrees.bucket(ofTerm: term)] &+= term
+        digest &+= term
+        decreeSum &+= term
+    }
+
+    /// What one member adds to the digests. An outcast adds nothing, because its decree stands there in its place, and
+    /// not all have met it at the same version, or at all. A suspect counts as alive: suspicion is an opinion and passes, the digest
     /// compares facts.
     private func term(_ slot: Int) -> UInt64 {
-        if isFaded[slot] { return 0 }
+        if isFaded[slot] || statuses[slot] == .expelled { return 0 }
         let record = records[slot]
         let status: UInt64 = statuses[slot].isPresent ? 0 : UInt64(statuses[slot].rawValue)
         var hash = Random.mix(digestKey ^ record.id.high)
@@ -142,7 +152,7 @@ package struct Roster: Sendable {
 
     /// The digest made anew, for the tests that hold the running one against it.
     package func recountedDigest() -> UInt64 {
-        var sum: UInt64 = 0
+        var sum = decreeSum
         for slot in statuses.indices where isTaken[slot] { sum &+= term(slot) }
         return sum
     }

@@ -45,6 +45,11 @@ package struct Settings: Sendable, Equatable {
     /// m: no suspicion is shorter, so that a pause of four seconds kills nobody. Zero is the `fast` profile.
     package var minimumMicros: Micros = 5_000_000
     package var maximumFactor = 4
+    /// Identities known for less long weigh nothing as accusers, unless more than half of the members are that new.
+    package var identityMicros: Micros = 600_000_000
+    /// Who was refuted more often lately cannot raise a suspicion alone: twice at once, and then about every 90 s, which
+    /// stays below what makes a member unstable.
+    package var refutedMax = 1.5
     /// Loss is never believed to be less, or more, than this.
     package var lossMin = 0.01
     package var lossMax = 0.5
@@ -90,6 +95,10 @@ package struct Settings: Sendable, Equatable {
     package var phiGate = true
     /// A relay's signed "no answer here either" counts as evidence.
     package var nacks = true
+    /// New identities do not count as witnesses.
+    package var identityAge = true
+    /// Witnesses that are refuted again and again lose the power to raise a suspicion alone.
+    package var accuserDiscount = true
 
     /// Shared by all nodes of a mesh; it keeps outsiders from crafting equal view digests.
     package var digestKey: UInt64 = 0x6d65_7368_6420_7631
@@ -137,6 +146,8 @@ package struct Settings: Sendable, Equatable {
         try require(suspectPhi > 0 && suspectPhi < deadPhi, "deadPhi", "death needs more evidence than suspicion")
         try require(accuserPhiMax > 0 && accuserPhiMax <= 15, "accuserPhiMax", "a weight travels in sixteenths")
         try require((1...8).contains(accusersMax), "accusersMax", "a bundle of at most 8 fits a datagram")
+        try require(identityMicros >= 0, "identityMicros", "not negative")
+        try require(refutedMax >= 1, "refutedMax", "everybody may err once")
         try require(minimumMicros >= 0, "minimumMicros", "not negative")
         try require((1...16).contains(maximumFactor), "maximumFactor", "between 1 and 16")
         try require(lossMin > 0 && lossMin < lossMax && lossMax < 1, "lossMin", "0 < lossMin < lossMax < 1")

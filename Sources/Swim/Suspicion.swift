@@ -58,6 +58,13 @@ package struct Suspicion: Sendable {
         return true
     }
 
+    /// Takes a witness's word out again.
+    package mutating func drop(_ accuser: UInt64) {
+        guard let at = accusations.firstIndex(where: { $0.accuser == accuser }) else { return }
+        accusations.remove(at: at)
+        zones.remove(at: at)
+    }
+
     /// The sum of all weights; where there are several zones, one of them counts at most half a death.
     package func phi(zoneCount: Int, settings: Settings) -> Double {
         guard zoneCount >= 2 else { return accusations.reduce(0) { $0 + $1.phi } }

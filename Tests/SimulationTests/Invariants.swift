@@ -1,7 +1,7 @@
 import Swim
 
-/// I1 to I4, I7 and I12 of the design, checked on every change of any node's view. I5 is checked where parcels are
-/// made, I6, I9 to I11 and I13 by the scenarios.
+/// I1 to I4, I7, I8 and I12 of the design, checked on every change of any node's view. I5 is checked where parcels are
+/// made, what is sent to the expelled by `Outcasts`, I6, I9 to I11 and I13 by the scenarios.
 final class Invariants {
     struct Shadow {
         var version = Version(generation: 0, incarnation: 0)
@@ -58,7 +58,10 @@ final class Invariants {
             if before.status == .dead || before.status == .left, member.status.isPresent, version <= before.version {
                 violated("I2 nobody returns without a newer version")
             }
-            if subject == observer, !member.status.isPresent { violated("I4 self is never dead") }
+            let isOut = machine.expulsion(of: member.record.id) != nil
+            if subject == observer, !member.status.isPresent, !isOut { violated("I4 self is never dead") }
+            if isOut != (member.status == .expelled) { violated("I8 who is expelled is out, and nobody else") }
+            if before.status == .expelled, !isOut { violated("I8 nobody returns from an expulsion") }
             if member.status == .dead {
                 if let evidence = machine.evidence(against: member.record.id) {
                     if evidence.version != version || evidence.accusations.isEmpty { violated("I7 death has evidence") }

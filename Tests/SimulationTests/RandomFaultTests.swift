@@ -11,6 +11,7 @@ import Testing
         var syncs = 0
         var relayed = 0
         var pauses = 0
+        var decrees = 0
     }
 
     @Test("whatever happens, the invariants hold, and after it the views agree") func chaos() {
@@ -24,6 +25,7 @@ import Testing
             tally.syncs += simulation.total(\.syncs)
             tally.relayed += simulation.total(\.relayed)
             tally.pauses += simulation.total(\.pauses)
+            tally.decrees += simulation.total(\.decrees)
         }
         // I13: a run in which nothing happened proves nothing.
         #expect(tally.suspicions > 0)
@@ -33,6 +35,7 @@ import Testing
         #expect(tally.syncs > 0)
         #expect(tally.relayed > 0)
         #expect(tally.pauses > 0)
+        #expect(tally.decrees > 0)
     }
 
     private func run(_ seed: UInt64) -> Simulation<SwimStation> {
@@ -42,13 +45,16 @@ import Testing
         let simulation = Simulation<SwimStation>.cluster(count, seed: seed, zones: zones)
         let invariants = Invariants(count: count)
         invariants.watch(simulation)
+        simulation.watchOutcasts()
+        // Who is expelled on the way; a mesh of two is left.
+        var expelled: [Int] = []
         simulation.network.duplication = random.unit() * 0.1
         simulation.network.reordering = random.unit() * 0.3
         var generations = [UInt64](repeating: 1, count: count)
         for _ in 0..<25 {
             simulation.run(until: simulation.now + Micros(random.below(6_000_000)))
             let node = random.below(count)
-            switch random.below(10) {
+            switch random.below(11) {
             case 0: simulation.network.loss = random.unit() * 0.4
             case 1: simulation.network.bursts = random.below(2) == 0 ? nil : .init()
             case 2: simulation.pause(node)
@@ -62,6 +68,10 @@ import Testing
                 restart(node, generation: isLost ? 0 : generations[node], simulation, invariants, seed, zones)
             case 7:
                 for other in 0..<count { simulation.network.groups[other] = Int32(random.below(2)) }
+            case 10 where count - expelled.count > 2 && simulation.conditions[node] == .running:
+                let target = random.below(count)
+                simulation.expel(target, sequence: UInt64(expelled.count), at: node)
+                if !expelled.contains(target) { expelled.append(target) }
             case 8:
                 for other in 0..<count { simulation.network.groups[other] = 0 }
                 simulation.network.cuts = []
@@ -80,9 +90,16 @@ import Testing
             generations[node] += 1
             restart(node, generation: generations[node], simulation, invariants, seed, zones)
         }
-        let seconds = simulation.agreement(present: count, within: 240_000_000)
+        simulation.outside = Set(expelled)
+        for target in expelled { simulation.crash(target) }
+        // A decree may have been lost with all who heard it; the operator gives it again.
+        if let first = (0..<count).first(where: { !expelled.contains($0) }) {
+            for target in expelled { simulation.expel(target, at: first) }
+        }
+        let seconds = simulation.agreement(present: count - expelled.count, within: 240_000_000)
         #expect(seconds < 240, "I9: seed \(seed), \(count) nodes never agree")
         #expect(invariants.violations == [], "seed \(seed), \(count) nodes")
+        #expect(simulation.outcastViolations == [], "seed \(seed), \(count) nodes")
         return simulation
     }
 
@@ -94,13 +111,19 @@ import Testing
         _ seed: UInt64,
         _ zones: Int
     ) {
-        let station = Simulation<SwimStation>.newborn(
+        let old = simulation.stations[node]
+        // Who lost its generation lost everything; another half comes back with its snapshot.
+        let isKept = generation > 0
+        var station = Simulation<SwimStation>.newborn(
             node,
             seed: seed,
             zones: zones,
             generation: generation,
+            decrees: isKept ? old.kept : [],
+            remembered: isKept && generation % 2 == 0 ? Snapshot(old.machine.snapshotBytes()) : nil,
             now: simulation.now
         )
+        station.outcasts = Outcasts()
         simulation.restart(node, station)
         invariants.adopt(node, simulation)
         if generation == 0 { invariants.hasTwoLives(node) }

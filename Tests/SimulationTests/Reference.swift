@@ -267,7 +267,7 @@ struct Reference: Station {
                 // A remote death is only a suspicion here.
                 case .suspect, .dead:
                     suspect(Int(item.subject), item.incarnation, from: Int32(index), now, into: &post)
-                case .left: break
+                case .left, .expelled: break
                 }
             }
         }

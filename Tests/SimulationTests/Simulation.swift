@@ -13,7 +13,7 @@ struct Parcel<Body> {
 
 /// One change of one node's view, in numbers.
 struct Note {
-    enum Kind: UInt8 { case alive, suspect, dead, left, usable, unusable }
+    enum Kind: UInt8 { case alive, suspect, dead, left, usable, unusable, expelled }
     let at: Micros
     let observer: Int32
     let subject: Int32
@@ -58,6 +58,8 @@ final class Simulation<S: Station> {
     var network: Network
     var ports: [UInt16]
     var random: Random
+    /// Nodes whose view nobody asks for.
+    var outside: Set<Int> = []
     private(set) var now: Micros = 0
     private(set) var trace: UInt64 = 0xcbf2_9ce4_8422_2325
     private(set) var notes: [Note] = []

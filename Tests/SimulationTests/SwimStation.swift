@@ -4,11 +4,16 @@ import Swim
 enum Names {
     struct Signer: RecordSigner {
         let key: PublicKey
+        /// Does not believe the admin key: a rebel that goes on after it was expelled, or a seeded bug.
+        var isDeaf = false
 
         func name(of key: PublicKey) -> NodeID { NodeID(high: key.words.0, low: key.words.1) }
         func sign(_ bytes: [UInt8]) -> Signature { Self.signature(bytes, key) }
         func isValid(_ signature: Signature, of bytes: [UInt8], by key: PublicKey) -> Bool {
             signature == Self.signature(bytes, key)
+        }
+        func isAdmin(_ signature: Signature, of bytes: [UInt8]) -> Bool {
+            !isDeaf && signature == Self.signature(bytes, Names.adminKey)
         }
         /// The same for both ends, and another one when they change places.
         func token(nonce: UInt64, asker: NodeID, target: NodeID) -> UInt64 {
@@ -21,6 +26,21 @@ enum Names {
             for byte in bytes { sum = (sum ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
             return Signature(low: (Random.mix(sum), 1, 2, 3), high: (4, 5, 6, key.words.1))
         }
+    }
+
+    static let adminKey = PublicKey(0xad31, 0xad32, 7, 8)
+
+    static func decree(
+        _ kind: Decree.Kind,
+        sequence: UInt64,
+        epoch: UInt32 = 2,
+        by key: PublicKey = adminKey
+    ) -> Decree {
+        guard var decree = Decree(sequence: sequence, kind: kind, newEpoch: epoch, reason: "key stolen") else {
+            preconditionFailure("the reason is short and plain")
+        }
+        decree.signature = Signer(key: key).sign(decree.signedBytes)
+        return decree
     }
 
     /// The index sits in the low bits of the name, so that a note needs no table.
@@ -58,10 +78,15 @@ struct SwimStation: Station {
     /// The node's own clock runs ahead of the simulation's by this: no rule may rest on a common clock.
     private let ahead: Micros
     private var outbox: [Directive] = []
+    /// The disk: decrees that the machine wanted kept.
+    private(set) var kept: [Decree]
+    /// I8's own knowledge of who is out, when it is to be checked.
+    var outcasts: Outcasts?
 
-    init(machine: Membership, index: Int) {
+    init(machine: Membership, index: Int, kept: [Decree] = []) {
         self.machine = machine
         self.index = index
+        self.kept = kept
         ahead = Self.ahead(index)
     }
 
@@ -72,6 +97,7 @@ struct SwimStation: Station {
     }
 
     mutating func receive(_ body: [UInt8], isStream: Bool, from: Int, at now: Micros, into post: inout Post<[UInt8]>) {
+        outcasts?.hear(body, isStream: isStream, from: Names.id(from), by: index, machine)
         if isStream {
             machine.receiveFrame(body, from: Names.id(from), at: now + ahead, into: &outbox)
         } else {
@@ -98,6 +124,7 @@ struct SwimStation: Station {
     }
 
     private mutating func obey(_ now: Micros, into post: inout Post<[UInt8]>) {
+        outcasts?.judge(machine, outbox)
         for directive in outbox {
             switch directive {
             case .send(let body, _, let endpoint):
@@ -124,6 +151,7 @@ struct SwimStation: Station {
                 )
             case .event(let event): note(event, now, into: &post)
             case .persist: break
+            case .keep(let decree): kept.append(decree)
             }
         }
         outbox.removeAll(keepingCapacity: true)
@@ -141,6 +169,7 @@ struct SwimStation: Station {
                 case .suspect: .suspect
                 case .dead: .dead
                 case .left: .left
+                case .expelled: .expelled
                 }
         case .usable(let member, let isUsable):
             id = member
@@ -162,11 +191,14 @@ struct SwimStation: Station {
 
 extension Simulation where S == SwimStation {
     /// A cluster whose members know each other from the start.
+    ///
+    /// - Parameter deaf: nodes that do not believe the admin key.
     static func cluster(
         _ count: Int,
         seed: UInt64,
         zones: Int = 1,
-        settings: Settings = Settings()
+        settings: Settings = Settings(),
+        deaf: Set<Int> = []
     ) -> Simulation<SwimStation> {
         var roster = Roster(digestKey: settings.digestKey)
         for index in 0..<count { _ = roster.add(Names.record(index, zones: zones), status: .alive) }
@@ -176,7 +208,7 @@ extension Simulation where S == SwimStation {
                     settings: settings,
                     own: Names.record(index, zones: zones),
                     known: roster,
-                    signer: Names.Signer(key: Names.key(index)),
+                    signer: Names.Signer(key: Names.key(index), isDeaf: deaf.contains(index)),
                     seed: Random.mix(seed &* 1_000_003 &+ UInt64(index)),
                     now: SwimStation.ahead(index)
                 ),
@@ -193,17 +225,23 @@ extension Simulation where S == SwimStation {
         zones: Int = 1,
         generation: UInt64 = 1,
         settings: Settings = Settings(),
+        decrees: [Decree] = [],
+        remembered: Snapshot? = nil,
+        isDeaf: Bool = false,
         now: Micros
     ) -> SwimStation {
         SwimStation(
             machine: Membership(
                 settings: settings,
                 own: Names.record(index, zones: zones, generation: generation),
-                signer: Names.Signer(key: Names.key(index)),
+                decrees: decrees,
+                remembered: remembered,
+                signer: Names.Signer(key: Names.key(index), isDeaf: isDeaf),
                 seed: Random.mix(seed &* 1_000_003 &+ UInt64(index) &+ UInt64(now)),
                 now: now + SwimStation.ahead(index)
             ),
-            index: index
+            index: index,
+            kept: decrees
         )
     }
 
@@ -211,6 +249,34 @@ extension Simulation where S == SwimStation {
         with(node) { station, post in
             station.command(.join([Names.endpoint(seed)]), at: now, into: &post)
         }
+    }
+
+    func decree(_ decree: Decree, at node: Int) {
+        with(node) { station, post in
+            station.command(.decree(decree), at: now, into: &post)
+        }
+    }
+
+    func expel(_ node: Int, sequence: UInt64 = 1, at witness: Int) {
+        decree(Names.decree(.expel(Names.id(node)), sequence: sequence), at: witness)
+    }
+
+    /// Seconds from the decree, given at one node, until no honest node holds the expelled present; infinite when some
+    /// do for a minute.
+    func expulsion(of node: Int, at witness: Int) -> Double {
+        settle()
+        let start = now
+        expel(node, at: witness)
+        let id = Names.id(node)
+        while now < start + 60_000_000 {
+            let isOut = (0..<count).allSatisfy { observer in
+                observer == node || conditions[observer] != .running
+                    || stations[observer].machine.status(of: id) == .expelled
+            }
+            if isOut { return Double(now - start) / 1e6 }
+            run(until: now + 20_000)
+        }
+        return .infinity
     }
 
     func move(_ node: Int, port: UInt16) {
@@ -225,7 +291,9 @@ extension Simulation where S == SwimStation {
         let start = now
         while now < start + limit {
             run(until: now + 100_000)
-            guard agrees, let node = (0..<count).first(where: { conditions[$0] == .running }) else { continue }
+            guard agrees,
+                let node = (0..<count).first(where: { conditions[$0] == .running && !outside.contains($0) })
+            else { continue }
             if stations[node].machine.presentCount == present { return Double(now - start) / 1e6 }
         }
         return .infinity
@@ -233,7 +301,7 @@ extension Simulation where S == SwimStation {
 
     /// Whether all running nodes hold the same view.
     var agrees: Bool {
-        let running = (0..<count).filter { conditions[$0] == .running }
+        let running = (0..<count).filter { conditions[$0] == .running && !outside.contains($0) }
         guard let first = running.first else { return true }
         let digest = stations[first].machine.viewDigest
         return running.allSatisfy { stations[$0].machine.viewDigest == digest }

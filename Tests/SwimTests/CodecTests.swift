@@ -30,6 +30,7 @@ import Testing
                     sampleAccusation(3, of: 2, version: version, phi: 4),
                 ]
             ),
+            .decree(sampleDecree(expelling: 3)), .decree(sampleDecree(expelling: nil, reason: "")),
         ]
     }
 
@@ -103,7 +104,8 @@ import Testing
         let entry = Frame.Entry(record: known, status: .dead, ageMicros: 5, accusations: evidence)
         let frames: [Frame] = [
             .offer(sums: (0..<256).map { UInt64($0) }, own: known),
-            .reply(buckets: [1, 255], entries: [entry, entry]), .tell(entries: [entry]), .tell(entries: []),
+            .reply(buckets: [1, 255], decrees: [sampleDecree(expelling: 4)], entries: [entry, entry]),
+            .tell(decrees: [], entries: [entry]), .tell(decrees: [sampleDecree(expelling: nil)], entries: []),
             .ping(nonce: 4), .ack(nonce: 5), .askDescription(of: 6),
             .description(of: 6, metaVersion: 2, [1, 2, 3]),
         ]

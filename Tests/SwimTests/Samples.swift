@@ -13,6 +13,10 @@ struct SampleSigner: RecordSigner {
         signature == Self.signature(bytes, key)
     }
 
+    func isAdmin(_ signature: Signature, of bytes: [UInt8]) -> Bool {
+        signature == Self.signature(bytes, sampleAdminKey)
+    }
+
     func token(nonce: UInt64, asker: NodeID, target: NodeID) -> UInt64 {
         Random.mix(nonce ^ Random.mix(asker.high) ^ target.high)
     }
@@ -27,6 +31,23 @@ struct SampleSigner: RecordSigner {
         let word = sum(bytes, key.words.0)
         return Signature(low: (word, 1, 2, 3), high: (4, 5, 6, key.words.1))
     }
+}
+
+let sampleAdminKey = PublicKey(0xad, 0x31, 7, 8)
+
+func sampleDecree(
+    expelling index: Int?,
+    sequence: UInt64 = 1,
+    epoch: UInt32 = 2,
+    reason: String = "stolen",
+    key: PublicKey = sampleAdminKey
+) -> Decree {
+    let kind = index.map { Decree.Kind.expel(sampleRecord($0).id) } ?? .rotate
+    guard var decree = Decree(sequence: sequence, kind: kind, newEpoch: epoch, reason: reason) else {
+        preconditionFailure("the sample's reason is short and plain")
+    }
+    decree.signature = SampleSigner(key: key).sign(decree.signedBytes)
+    return decree
 }
 
 func sampleKey(_ index: Int) -> PublicKey {
@@ -61,15 +82,15 @@ func sampleAccusation(_ accuser: Int, of target: Int, version: Version, phi: Dou
     return Accusation(accuser: handle, sixteenths: weight, signature: signer.sign(bytes))
 }
 
-/// A machine that knows members 1 to `count - 1` and is member 0.
-func sampleMachine(_ count: Int, settings: Settings = Settings(), seed: UInt64 = 1) -> Membership {
+/// A machine that knows members 0 to `count - 1` and is one of them.
+func sampleMachine(_ count: Int, settings: Settings = Settings(), seed: UInt64 = 1, own: Int = 0) -> Membership {
     var roster = Roster(digestKey: settings.digestKey)
     for index in 0..<count { _ = roster.add(sampleRecord(index), status: .alive) }
     return Membership(
         settings: settings,
-        own: sampleRecord(0),
+        own: sampleRecord(own),
         known: roster,
-        signer: SampleSigner(key: sampleKey(0)),
+        signer: SampleSigner(key: sampleKey(own)),
         seed: seed,
         now: 0
     )

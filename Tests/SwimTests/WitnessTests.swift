@@ -1,0 +1,179 @@
+import Swim
+import Testing
+
+/// Whose word counts against others, and how much of it.
+@Suite struct WitnessTests {
+    static let first = Version(generation: 1, incarnation: 0)
+    private let later: Micros = 700_000_000
+
+    private func hear(
+        _ machine: inout Membership,
+        _ rumors: [Rumor],
+        from: Int = 1,
+        at now: Micros
+    ) -> [Directive] {
+        var outbox: [Directive] = []
+        machine.receive(encoded(.gossip(quietSight), rumors), from: sampleRecord(from).id, at: now, into: &outbox)
+        return outbox
+    }
+
+    private func suspicion(_ target: Int, _ accusers: [Int], version: Version = first) -> Rumor {
+        .suspicion(
+            target: sampleRecord(target).id.handle,
+            version: version,
+            accusers.map { sampleAccusation($0, of: target, version: version, phi: 4) }
+        )
+    }
+
+    /// Twelve old members, and some that were met at `later`.
+    private func grown(_ newcomers: Int, settings: Settings = Settings()) -> Membership {
+        var machine = sampleMachine(12, settings: settings)
+        for index in 100..<100 + newcomers { _ = hear(&machine, [.record(sampleRecord(index))], at: later) }
+        return machine
+    }
+
+    @Test("identities younger than ten minutes are no witnesses, older ones are") func age() {
+        var machine = grown(4)
+        _ = hear(&machine, [suspicion(5, [100, 101, 102])], at: later + 1)
+        #expect(machine.status(of: sampleRecord(5).id) == .alive)
+        #expect(machine.counters.discounted == 3)
+        _ = hear(&machine, [suspicion(5, [100, 101, 102])], at: later + 600_000_000)
+        #expect(machine.status(of: sampleRecord(5).id) == .suspect)
+    }
+
+    @Test("beside an old witness a young one adds no weight") func youngBesideOld() {
+        var machine = grown(4)
+        _ = hear(&machine, [suspicion(5, [1, 100, 101])], at: later + 1)
+        #expect(machine.evidence(against: sampleRecord(5).id)?.accusations.count == 1)
+    }
+
+    @Test("where more than half are that young, all are witnesses; and so they are with the switch off")
+    func youngMesh() {
+        var machine = grown(13)
+        _ = hear(&machine, [suspicion(5, [100])], at: later + 1)
+        #expect(machine.status(of: sampleRecord(5).id) == .suspect)
+        var settings = Settings()
+        settings.identityAge = false
+        var off = grown(4, settings: settings)
+        _ = hear(&off, [suspicion(5, [100])], at: later + 1)
+        #expect(off.status(of: sampleRecord(5).id) == .suspect)
+    }
+
+    @Test("an accused node does not spend a version on the word of the young") func accusedByYoung() {
+        var machine = grown(4)
+        _ = hear(&machine, [suspicion(0, [100])], at: later + 1)
+        #expect(machine.ownRecord.version == Self.first)
+        _ = hear(&machine, [suspicion(0, [1])], at: later + 2)
+        #expect(machine.ownRecord.version.incarnation == 1)
+    }
+
+    /// One accuser, refuted at each version.
+    private func refutedOften(_ times: Int, settings: Settings = Settings()) -> Membership {
+        var machine = sampleMachine(12, settings: settings)
+        for round in 0..<times {
+            let target = 3 + round
+            _ = hear(&machine, [suspicion(target, [1])], at: 10)
+            var refuted = sampleRecord(target, incarnation: 1)
+            refuted.flags = .refuting
+            refuted.signature = SampleSigner(key: sampleKey(target)).sign(refuted.signedBytes)
+            _ = hear(&machine, [.record(refuted)], at: 10)
+        }
+        return machine
+    }
+
+    @Test("who was refuted twice lately raises no third suspicion alone, until that has faded") func credit() {
+        var machine = refutedOften(2)
+        _ = hear(&machine, [suspicion(9, [1])], at: 20)
+        #expect(machine.status(of: sampleRecord(9).id) == .alive)
+        #expect(machine.counters.discounted == 1)
+        _ = hear(&machine, [suspicion(9, [1])], at: 130_000_000)
+        #expect(machine.status(of: sampleRecord(9).id) == .suspect)
+        var once = refutedOften(1)
+        _ = hear(&once, [suspicion(9, [1])], at: 20)
+        #expect(once.status(of: sampleRecord(9).id) == .suspect)
+    }
+
+    @Test("beside another witness, or with the switch off, his word counts as before") func creditBeside() {
+        var machine = refutedOften(4)
+        _ = hear(&machine, [suspicion(9, [2])], at: 20)
+        _ = hear(&machine, [suspicion(9, [1])], at: 20)
+        #expect(machine.evidence(against: sampleRecord(9).id)?.accusations.count == 2)
+        var settings = Settings()
+        settings.accuserDiscount = false
+        var off = refutedOften(4, settings: settings)
+        _ = hear(&off, [suspicion(9, [1])], at: 20)
+        #expect(off.status(of: sampleRecord(9).id) == .suspect)
+    }
+
+    @Test("a suspicion that others shared costs its author nothing when it is refuted") func sharedError() {
+        var machine = sampleMachine(12)
+        for target in 3..<7 {
+            _ = hear(&machine, [suspicion(target, [1, 2])], at: 10)
+            var refuted = sampleRecord(target, incarnation: 1)
+            refuted.flags = .refuting
+            refuted.signature = SampleSigner(key: sampleKey(target)).sign(refuted.signedBytes)
+            _ = hear(&machine, [.record(refuted)], at: 10)
+        }
+        _ = hear(&machine, [suspicion(9, [1])], at: 20)
+        #expect(machine.status(of: sampleRecord(9).id) == .suspect)
+    }
+
+    @Test("one liar cannot make a healthy member look unstable, however often he accuses it") func liar() {
+        func usableTime(discount: Bool) -> (usable: Int, versions: UInt32) {
+            var settings = Settings()
+            settings.accuserDiscount = discount
+            var observer = sampleMachine(12, settings: settings)
+            var victim = sampleMachine(12, settings: settings, seed: 3, own: 5)
+            var usable = 0
+            for second in 1...600 {
+                let now = Micros(second) * 1_000_000
+                let rumor = suspicion(5, [1], version: victim.ownRecord.version)
+                _ = hear(&observer, [rumor], at: now)
+                _ = hear(&victim, [rumor], at: now)
+                _ = hear(&observer, [.record(victim.ownRecord)], at: now + 1_000)
+                if observer.isUsable(sampleRecord(5).id) { usable += 1 }
+            }
+            return (usable, victim.ownRecord.version.incarnation)
+        }
+        let with = usableTime(discount: true)
+        #expect(with.usable == 600)
+        #expect(with.versions <= 10)
+        #expect(usableTime(discount: false).usable < 10)
+    }
+
+    @Test("a newcomer buries nobody on one member's word, and whoever a quorum accuses") func tombstones() {
+        func status(_ accusers: [Int]) -> Status? {
+            var machine = sampleMachine(5)
+            let target = sampleRecord(40)
+            let entry = Frame.Entry(
+                record: target,
+                status: .dead,
+                ageMicros: 5,
+                accusations: accusers.map { sampleAccusation($0, of: 40, version: target.version, phi: 4) }
+            )
+            var outbox: [Directive] = []
+            let frame = Frame.tell(decrees: [], entries: [entry])
+            machine.receiveFrame(frame.encoded(), from: sampleRecord(1).id, at: 10, into: &outbox)
+            return machine.status(of: target.id)
+        }
+        #expect(status([1, 2, 3]) == .dead)
+        #expect(status([1]) == .alive)
+        #expect(status([]) == .alive)
+    }
+
+    @Test("what a member says of its view is remembered with the time, and counted for agreement") func agreement() {
+        var machine = sampleMachine(4)
+        #expect(machine.agreement.unheard == 3)
+        #expect(machine.member(sampleRecord(1).id)?.viewDigest == nil)
+        var outbox: [Directive] = []
+        for (index, digest) in [(1, machine.viewDigest), (2, 77)] {
+            let sight = Sight(digest: digest, flags: [], health: 0)
+            machine.receive(encoded(.gossip(sight)), from: sampleRecord(index).id, at: 50, into: &outbox)
+        }
+        #expect(machine.member(sampleRecord(2).id)?.viewDigest == 77)
+        #expect(machine.member(sampleRecord(2).id)?.heardAt == 50)
+        #expect((machine.agreement.agreeing, machine.agreement.differing, machine.agreement.unheard) == (1, 1, 1))
+        _ = hear(&machine, [.decree(sampleDecree(expelling: 3))], at: 60)
+        #expect((machine.agreement.outdated, machine.agreement.differing) == (1, 1), "only the teller spoke since")
+    }
+}
