@@ -135,7 +135,10 @@ import Testing
         #expect(pair.b.open(answer, now: 6).refusal == .replayed)
     }
 
-    @Test("a padded question comes back as long as it went, and names its round trip", arguments: [0, 62, 78, 600, 1_452, 9_000])
+    @Test(
+        "a padded question comes back as long as it went, and names its round trip",
+        arguments: [0, 62, 78, 600, 1_452, 9_000]
+    )
     func probes(bytes: Int) {
         var pair = SealedPair()
         let question = pair.a.challenge(pair.bID, padTo: bytes, now: 1_000)!
