@@ -1,0 +1,213 @@
+internal import NIOCore
+internal import Swim
+
+/// Who is told what happens on a control stream. Called on the loop.
+protocol ControlOwner: AnyObject {
+    /// The handshake is done: whether the peer may go on.
+    func admits(_ connection: ControlConnection, _ peer: ControlConnection.Peer) -> Bool
+    func take(_ kind: StreamKind, _ body: [UInt8], from connection: ControlConnection)
+    /// The end, once; `refusal` says why this side gave up, if it did.
+    func didClose(_ connection: ControlConnection, refusal: ControlConnection.Refusal?)
+}
+
+/// One control stream: a handshake in length-prefixed messages, then sealed frames, the first byte of each its kind.
+///
+/// Nothing is answered to anybody who proves nothing, and whatever goes wrong closes the connection: the machine above
+/// lives with lost frames. Lives on the node's event loop.
+final class ControlConnection: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    /// Who is at the other end, proved by the handshake.
+    struct Peer {
+        let id: NodeID
+        let key: PublicKey
+        /// A joiner comes with a token and wants to be let in; everybody else comes as a member.
+        let right: StreamSession.Right
+        /// Under which epoch it proved itself.
+        let epoch: UInt32
+        let admission: Admission?
+    }
+
+    enum Refusal: Sendable {
+        case handshake(HandshakeError)
+        case frame, overLimit, peer, timeout
+    }
+
+    /// What may wait for a handshake, and for the socket.
+    private static let waitingFramesMax = 64
+    private static let pendingBytesMax = 4 << 20
+
+    private enum Phase {
+        case connecting
+        case shaking(StreamHandshake)
+        case open(sealing: StreamCipher, opening: StreamCipher)
+        case closed
+    }
+
+    let isOutbound: Bool
+    /// Whom an outbound connection is for, when that is known beforehand.
+    let expected: NodeID?
+    /// Where an outbound connection goes.
+    let endpoint: Endpoint?
+    /// The epoch under which this side opened the connection.
+    let epoch: UInt32
+    private(set) var peer: Peer?
+    private(set) var usedAt: Micros
+    let openedAt: Micros
+    private weak var owner: (any ControlOwner)?
+    private var channel: (any Channel)?
+    private var phase = Phase.connecting
+    private var input = ByteBuffer()
+    private var waiting: [[UInt8]] = []
+    private var pendingBytes = 0
+
+    init(
+        owner: any ControlOwner,
+        isOutbound: Bool,
+        expected: NodeID? = nil,
+        endpoint: Endpoint? = nil,
+        epoch: UInt32 = 0,
+        now: Micros
+    ) {
+        self.owner = owner
+        self.isOutbound = isOutbound
+        self.expected = expected
+        self.endpoint = endpoint
+        self.epoch = epoch
+        openedAt = now
+        usedAt = now
+    }
+
+    var isOpen: Bool { if case .open = phase { true } else { false } }
+
+    var isClosed: Bool { if case .closed = phase { true } else { false } }
+
+    /// Where the other end is, as the socket sees it.
+    var remote: Endpoint? { channel?.remoteAddress.flatMap { Endpoint($0) } }
+
+    // MARK: Events
+
+    /// The socket is connected. A caller speaks first; a listener waits for proof.
+    func begin(_ handshake: StreamHandshake, on channel: any Channel) {
+        guard case .connecting = phase else {
+            channel.close(promise: nil)
+            return
+        }
+        self.channel = channel
+        phase = .shaking(handshake)
+        if !handshake.opening.isEmpty { write(handshake.opening) }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        if input.readableBytes == 0 { input = bytes } else { input.writeBuffer(&bytes) }
+        while let frame = nextFrame() { hear(frame) }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) { end(nil) }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { end(nil) }
+
+    private func nextFrame() -> [UInt8]? {
+        let bytesMax: Int
+        switch phase {
+        case .shaking: bytesMax = StreamHandshake.messageBytesMax
+        case .open: bytesMax = StreamCipher.sealedBytesMax
+        case .connecting, .closed: return nil
+        }
+        guard let length = input.getInteger(at: input.readerIndex, as: UInt32.self) else { return nil }
+        guard length > 0, Int(length) <= bytesMax else {
+            end(.overLimit)
+            return nil
+        }
+        guard input.readableBytes >= 4 + Int(length) else { return nil }
+        input.moveReaderIndex(forwardBy: 4)
+        let frame = input.readBytes(length: Int(length))
+        if input.readableBytes == 0 { input.clear() } else { input.discardReadBytes() }
+        return frame
+    }
+
+    private func hear(_ bytes: [UInt8]) {
+        switch phase {
+        case .shaking(var handshake):
+            let step: StreamHandshake.Step
+            do throws(HandshakeError) { step = try handshake.read(bytes) } catch { return end(.handshake(error)) }
+            phase = .shaking(handshake)
+            if let reply = step.reply { write(reply) }
+            if let session = step.session { open(session) }
+        case .open(let sealing, var opening):
+            guard let plain = opening.open(bytes), let first = plain.first, let kind = StreamKind(rawValue: first)
+            else { return end(.frame) }
+            phase = .open(sealing: sealing, opening: opening)
+            owner?.take(kind, Array(plain.dropFirst()), from: self)
+        case .connecting, .closed: return
+        }
+    }
+
+    private func open(_ session: StreamSession) {
+        let peer = Peer(
+            id: session.peer,
+            key: session.key,
+            right: session.right,
+            epoch: session.epoch,
+            admission: session.admission
+        )
+        self.peer = peer
+        phase = .open(sealing: session.sealing, opening: session.opening)
+        guard let owner, owner.admits(self, peer) else { return end(.peer) }
+        let frames = waiting
+        waiting = []
+        for frame in frames { seal(frame) }
+    }
+
+    // MARK: Sending
+
+    /// Sends a frame, or keeps it until the handshake is done; false when it is lost to a bound.
+    @discardableResult
+    func send(_ kind: StreamKind, _ body: [UInt8], at now: Micros) -> Bool {
+        guard body.count < StreamCipher.frameBytesMax, pendingBytes < Self.pendingBytesMax else { return false }
+        usedAt = now
+        var frame: [UInt8] = []
+        frame.reserveCapacity(body.count + 1)
+        frame.append(kind.rawValue)
+        frame.append(contentsOf: body)
+        switch phase {
+        case .open:
+            seal(frame)
+        case .connecting, .shaking:
+            guard waiting.count < Self.waitingFramesMax else { return false }
+            waiting.append(frame)
+        case .closed: return false
+        }
+        return true
+    }
+
+    private func seal(_ frame: [UInt8]) {
+        guard case .open(var sealing, let opening) = phase, let sealed = sealing.seal(frame) else { return }
+        phase = .open(sealing: sealing, opening: opening)
+        write(sealed)
+    }
+
+    private func write(_ bytes: [UInt8]) {
+        guard let channel else { return }
+        var buffer = channel.allocator.buffer(capacity: bytes.count + 4)
+        buffer.writeInteger(UInt32(bytes.count))
+        buffer.writeBytes(bytes)
+        let count = buffer.readableBytes
+        pendingBytes += count
+        channel.writeAndFlush(buffer).assumeIsolated().whenComplete { _ in self.pendingBytes -= count }
+    }
+
+    // MARK: The end
+
+    /// Closes; what waits is lost.
+    func end(_ refusal: Refusal?) {
+        if case .closed = phase { return }
+        phase = .closed
+        waiting = []
+        channel?.close(promise: nil)
+        owner?.didClose(self, refusal: refusal)
+    }
+
+    func noteUse(at now: Micros) { usedAt = now }
+}

@@ -1,0 +1,88 @@
+internal import FoundationEssentials
+internal import NIOCore
+internal import Swim
+
+/// Questions that nodes ask each other for the operator, and the answers that are awaited. Lives on the node's loop.
+final class ControlRequests {
+    /// What can be asked; names of cases are the wire's.
+    enum Topic: String, Codable {
+        /// Nothing but an answer.
+        case ping
+        /// The member list, for comparing.
+        case view
+        /// A probe of the subject, from there.
+        case probe
+    }
+
+    struct Question: Codable {
+        var topic: Topic
+        var subject: String?
+    }
+
+    struct Answer: Codable {
+        var view: ViewReport?
+        var probe: ProbeReport?
+        var failure: String?
+    }
+
+    private static let pendingMax = 256
+
+    private struct Pending {
+        let peer: NodeID
+        let promise: EventLoopPromise<Answer>
+        let until: Micros
+    }
+
+    private let loop: any EventLoop
+    private var pending: [UInt64: Pending] = [:]
+    private var next: UInt64 = 1
+
+    init(loop: any EventLoop) { self.loop = loop }
+
+    var count: Int { pending.count }
+
+    /// The bytes of a question and the answer to come; nil when too many are open.
+    func ask(_ question: Question, of peer: NodeID, until: Micros) -> (bytes: [UInt8], answer: EventLoopFuture<Answer>)?
+    {
+        guard pending.count < Self.pendingMax else { return nil }
+        let number = next
+        next += 1
+        let promise = loop.makePromise(of: Answer.self)
+        pending[number] = Pending(peer: peer, promise: promise, until: until)
+        return (Self.frame(number, question), promise.futureResult)
+    }
+
+    /// An answer counts only from the peer that was asked.
+    func hear(_ body: [UInt8], from peer: NodeID) {
+        guard let (number, answer) = Self.parse(Answer.self, body), let asked = pending[number], asked.peer == peer
+        else { return }
+        pending[number] = nil
+        asked.promise.succeed(answer)
+    }
+
+    func sweep(now: Micros) {
+        for (number, asked) in pending where asked.until <= now {
+            pending[number] = nil
+            asked.promise.fail(MeshError.unreachable("no answer in time"))
+        }
+    }
+
+    func stop() { sweep(now: .max) }
+
+    // MARK: Bytes: the number in eight bytes, then JSON
+
+    static func parse<Value: Decodable>(_ type: Value.Type, _ body: [UInt8]) -> (number: UInt64, value: Value)? {
+        guard body.count > 8, let value = try? JSONDecoder().decode(type, from: Data(body[8...])) else { return nil }
+        return (body[..<8].reduce(0) { $0 << 8 | UInt64($1) }, value)
+    }
+
+    static func frame(_ number: UInt64, _ value: some Encodable) -> [UInt8] {
+        guard let data = try? JSONEncoder().encode(value) else {
+            preconditionFailure("texts and finite numbers always encode")
+        }
+        var writer = ByteWriter(capacity: data.count + 8)
+        writer.put(number)
+        writer.put(Array(data))
+        return writer.bytes
+    }
+}

@@ -1,0 +1,207 @@
+internal import NIOCore
+internal import NIOPosix
+internal import Swim
+
+/// The control streams of a node: one cached connection for each peer, opened when there is something to say and closed
+/// when nothing was said for a minute. Lives on the node's event loop.
+final class ControlStreams: ControlOwner {
+    struct Numbers: Sendable, Equatable {
+        var opened: UInt64 = 0
+        var accepted: UInt64 = 0
+        var framesSent: UInt64 = 0
+        var framesReceived: UInt64 = 0
+        /// Frames that a full queue or a failed connection lost.
+        var framesLost: UInt64 = 0
+        var dialsFailed: UInt64 = 0
+        var refusedHandshakes: UInt64 = 0
+        var refusedFrames: UInt64 = 0
+        var refusedPeers: UInt64 = 0
+        var refusedOverLimit: UInt64 = 0
+        var timeouts: UInt64 = 0
+    }
+
+    /// What the node behind the streams decides.
+    protocol Rules: AnyObject {
+        /// How to call a peer, or whoever listens; nil when there is nothing to prove oneself with.
+        func call(_ peer: NodeID?) -> (handshake: StreamHandshake, epoch: UInt32)?
+        func listen() -> StreamHandshake
+        func admits(_ connection: ControlConnection, _ peer: ControlConnection.Peer) -> Bool
+        func take(_ kind: StreamKind, _ body: [UInt8], from connection: ControlConnection)
+        /// A connection to a peer came to nothing.
+        func didFail(_ peer: NodeID?, epoch: UInt32)
+    }
+
+    private static let outboundMax = 512
+    private static let inboundMax = 1_024
+    /// Strangers that may be in the middle of a handshake, together and from one address.
+    private static let strangersMax = 256
+    private static let strangersPerAddressMax = 64
+    private static let handshakeMicros: Micros = 5_000_000
+    private static let idleMicros: Micros = 60_000_000
+
+    private let loop: any EventLoop
+    private unowned let rules: any Rules
+    private let clock: () -> Micros
+    private(set) var numbers = Numbers()
+    private var byPeer: [NodeID: ControlConnection] = [:]
+    /// Connections to addresses whose owner was not known when they were opened.
+    private var byEndpoint: [Endpoint: ControlConnection] = [:]
+    private var all: [ObjectIdentifier: ControlConnection] = [:]
+    private var isStopped = false
+
+    init(loop: any EventLoop, rules: any Rules, clock: @escaping () -> Micros) {
+        self.loop = loop
+        self.rules = rules
+        self.clock = clock
+    }
+
+    var count: Int { all.count }
+
+    // MARK: Sending
+
+    /// Sends a frame to a member, on whatever connection there is, or on a new one.
+    func send(_ kind: StreamKind, _ body: [UInt8], to peer: NodeID, at endpoint: Endpoint) {
+        let known = byPeer[peer].flatMap { $0.isClosed ? nil : $0 }
+        guard let connection = known ?? dial(endpoint, expected: peer) else {
+            numbers.framesLost += 1
+            return
+        }
+        byPeer[peer] = connection
+        write(kind, body, on: connection)
+    }
+
+    /// Sends a frame to whoever listens at an address.
+    func greet(_ kind: StreamKind, _ body: [UInt8], at endpoint: Endpoint) {
+        let known = byEndpoint[endpoint].flatMap { $0.isClosed ? nil : $0 }
+        guard let connection = known ?? dial(endpoint, expected: nil) else {
+            numbers.framesLost += 1
+            return
+        }
+        byEndpoint[endpoint] = connection
+        write(kind, body, on: connection)
+    }
+
+    /// Answers on the connection that asked.
+    func answer(_ kind: StreamKind, _ body: [UInt8], on connection: ControlConnection) {
+        write(kind, body, on: connection)
+    }
+
+    private func write(_ kind: StreamKind, _ body: [UInt8], on connection: ControlConnection) {
+        if connection.send(kind, body, at: clock()) {
+            numbers.framesSent += 1
+        } else {
+            numbers.framesLost += 1
+        }
+    }
+
+    // MARK: Opening
+
+    private func dial(_ endpoint: Endpoint, expected: NodeID?) -> ControlConnection? {
+        guard !isStopped, all.count(where: { $0.value.isOutbound }) < Self.outboundMax,
+            let address = endpoint.socketAddress, let call = rules.call(expected)
+        else { return nil }
+        numbers.opened += 1
+        let connection = ControlConnection(
+            owner: self,
+            isOutbound: true,
+            expected: expected,
+            endpoint: endpoint,
+            epoch: call.epoch,
+            now: clock()
+        )
+        all[ObjectIdentifier(connection)] = connection
+        let connecting = ClientBootstrap(group: loop)
+            .connectTimeout(.microseconds(Self.handshakeMicros))
+            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .connect(to: address)
+        connecting.assumeIsolated().whenComplete { result in
+            guard case .success(let channel) = result,
+                (try? channel.pipeline.syncOperations.addHandler(connection)) != nil
+            else {
+                self.numbers.dialsFailed += 1
+                connection.end(nil)
+                return
+            }
+            connection.begin(call.handshake, on: channel)
+        }
+        return connection
+    }
+
+    /// A connection that was accepted; false when there are too many.
+    func accept(_ channel: any Channel) -> Bool {
+        let strangers = all.values.filter { !$0.isOutbound && $0.peer == nil }
+        let host = channel.remoteAddress.flatMap { Endpoint($0) }?.with(port: 0)
+        guard !isStopped, all.count < Self.inboundMax + Self.outboundMax, strangers.count < Self.strangersMax,
+            strangers.count(where: { $0.remote?.with(port: 0) == host }) < Self.strangersPerAddressMax
+        else {
+            numbers.refusedOverLimit += 1
+            return false
+        }
+        let connection = ControlConnection(owner: self, isOutbound: false, now: clock())
+        guard (try? channel.pipeline.syncOperations.addHandler(connection)) != nil else { return false }
+        numbers.accepted += 1
+        all[ObjectIdentifier(connection)] = connection
+        connection.begin(rules.listen(), on: channel)
+        return true
+    }
+
+    // MARK: What connections tell
+
+    func admits(_ connection: ControlConnection, _ peer: ControlConnection.Peer) -> Bool {
+        guard rules.admits(connection, peer) else { return false }
+        // The newest working connection is the one that is used; newcomers have nothing to be told on theirs.
+        if peer.right == .member, byPeer[peer.id].map({ !$0.isOpen }) ?? true { byPeer[peer.id] = connection }
+        return true
+    }
+
+    func take(_ kind: StreamKind, _ body: [UInt8], from connection: ControlConnection) {
+        numbers.framesReceived += 1
+        connection.noteUse(at: clock())
+        rules.take(kind, body, from: connection)
+    }
+
+    func didClose(_ connection: ControlConnection, refusal: ControlConnection.Refusal?) {
+        all[ObjectIdentifier(connection)] = nil
+        for peer in [connection.peer?.id, connection.expected].compactMap({ $0 }) where byPeer[peer] === connection {
+            byPeer[peer] = nil
+        }
+        if let endpoint = connection.endpoint, byEndpoint[endpoint] === connection { byEndpoint[endpoint] = nil }
+        switch refusal {
+        case .handshake: numbers.refusedHandshakes += 1
+        case .frame: numbers.refusedFrames += 1
+        case .peer: numbers.refusedPeers += 1
+        case .overLimit: numbers.refusedOverLimit += 1
+        case .timeout: numbers.timeouts += 1
+        case nil: break
+        }
+        if connection.isOutbound, connection.peer == nil, !isStopped {
+            rules.didFail(connection.expected, epoch: connection.epoch)
+        }
+    }
+
+    // MARK: Closing
+
+    /// Closes what is idle, and what takes too long over its handshake; called about once a second.
+    func sweep() {
+        let now = clock()
+        for connection in all.values {
+            if !connection.isOpen, now - connection.openedAt > Self.handshakeMicros {
+                connection.end(.timeout)
+            } else if now - connection.usedAt > (connection.isOutbound ? Self.idleMicros : 2 * Self.idleMicros) {
+                connection.end(nil)
+            }
+        }
+    }
+
+    /// Cuts every connection with an expelled peer.
+    func cut(_ peer: NodeID) {
+        for connection in all.values where connection.peer?.id == peer || connection.expected == peer {
+            connection.end(nil)
+        }
+    }
+
+    func stop() {
+        isStopped = true
+        for connection in all.values { connection.end(nil) }
+    }
+}

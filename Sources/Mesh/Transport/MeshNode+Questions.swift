@@ -1,0 +1,117 @@
+internal import FoundationEssentials
+internal import NIOCore
+package import Swim
+
+extension MeshNode {
+    // MARK: What this node believes
+
+    /// The member list; the last one that was written when the node does not run.
+    package func report() async -> MembersReport {
+        if let report = try? await ask({ $0.report() }) { return report }
+        return Self.savedReport(in: settings.directory) ?? .empty
+    }
+
+    /// What `DIR/members.json` holds: the list as it was when the node last ran.
+    package static func savedReport(in directory: String) -> MembersReport? {
+        guard let bytes = try? MeshFolder.read(directory + "/members.json") else { return nil }
+        return try? JSONDecoder().decode(MembersReport.self, from: Data(bytes))
+    }
+
+    package func find(_ ref: NodeRef) async throws(MeshError) -> NodeID {
+        try await ask { try ref.find(in: $0.everybody) }
+    }
+
+    package func why(_ ref: NodeRef) async throws(MeshError) -> WhyReport {
+        try await ask { try $0.why(ref) }
+    }
+
+    package func agree() async throws(MeshError) -> AgreeReport { try await ask { $0.agree() } }
+
+    package func epochs() async throws(MeshError) -> EpochsReport { try await ask { $0.epochs() } }
+
+    package func counters() async throws(MeshError) -> MeshCounters { try await ask { $0.counters() } }
+
+    /// Whether work should be sent to a member: the damped view.
+    package func isUsable(_ id: NodeID) async -> Bool {
+        (try? await ask { $0.membership.isUsable(id) }) ?? false
+    }
+
+    // MARK: What others believe
+
+    /// Where the views of two members differ; each is asked for its own.
+    package func diff(_ a: NodeRef, _ b: NodeRef) async throws(MeshError) -> DiffReport {
+        let (first, second) = (try await find(a), try await find(b))
+        let viewA = try await follow { $0.view(of: first) }
+        let viewB = try await follow { $0.view(of: second) }
+        return DiffReport(viewA, viewB)
+    }
+
+    /// Tries the ways to a member: from here, from another member, or with another member in this node's place.
+    package func probe(_ target: NodeRef, via: NodeRef?, from: NodeRef?) async throws(MeshError) -> ProbeReport {
+        let subject = try await find(target)
+        guard let other = via ?? from else { return try await follow { $0.probe(subject) } }
+        let start = try await find(other)
+        var report = try await follow { $0.probe(subject, from: start) }
+        if via != nil {
+            report.via = report.from
+            report.from = try await ask { $0.told.name }
+        }
+        return report
+    }
+
+    // MARK: What the operator wants
+
+    /// Takes a decree that the admin key signed, with the secret of the epoch that it begins; a random secret is made
+    /// when none is given. Returns when this node has it on its way.
+    package func decree(_ decree: Decree, secret: Secret?) async throws(MeshError) {
+        try await ask { try $0.decree(decree, secret: secret) }
+    }
+
+    /// What the mesh is told of this node. It goes out when it differs notably, and not more often than once a minute.
+    package func describe(_ description: Description) {
+        tell { $0.describe(description) }
+    }
+
+    /// What a join token is made of, beside the admin key: the newest epoch that is in use, its secret, and where this
+    /// node can be reached.
+    package struct TokenMaterial: Sendable {
+        package let adminPublicKey: [UInt8]
+        package let epoch: UInt32
+        package let secret: Secret
+        package let addresses: [String]
+    }
+
+    package func tokenMaterial() async throws(MeshError) -> TokenMaterial {
+        try await ask { driver in
+            let ring = driver.state.keyring
+            guard let secret = ring.secret(ring.newest) else { throw MeshError.stopped }
+            return TokenMaterial(
+                adminPublicKey: ring.adminPublicKey,
+                epoch: ring.newest,
+                secret: secret,
+                addresses: [driver.membership.ownRecord.endpoint.description]
+            )
+        }
+    }
+}
+
+extension MembersReport {
+    /// Nobody knows anything.
+    static var empty: MembersReport {
+        MembersReport(
+            meshID: "",
+            epoch: 0,
+            seenFrom: "",
+            seenFromID: "",
+            atMillis: 0,
+            viewDigest: "",
+            agreeing: 0,
+            present: 0,
+            members: [],
+            localHealth: 0,
+            loopLagMillis: 0,
+            lossBelief: 0,
+            isIsolated: false
+        )
+    }
+}
