@@ -22,15 +22,3 @@ package protocol RecordSigner: Sendable {
     /// 64 bits of BLAKE2b over a member's description.
     func digest(of bytes: [UInt8]) -> UInt64
 }
-
-/// Seals datagrams for one peer and opens those that come from it. Mesh implements it; the machine never sees a sealed
-/// byte, only the sizes.
-package protocol Sealer {
-    /// Bytes that sealing adds to every datagram.
-    static var overheadBytes: Int { get }
-
-    mutating func seal(_ body: [UInt8], to peer: NodeID) -> [UInt8]?
-
-    /// The proved sender and the body, or nothing for a datagram that proves nothing.
-    mutating func open(_ datagram: [UInt8]) -> (sender: NodeID, body: [UInt8])?
-}

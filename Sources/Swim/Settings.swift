@@ -27,7 +27,7 @@ package struct Settings: Sendable, Equatable {
     package var fanout = 3
     /// Bytes of a datagram on the wire: IPv6 promises 1,280, minus 48 of headers, minus room for tunnels.
     package var datagramBytes = 1_200
-    /// What sealing adds, see `Sealer`.
+    /// What sealing adds; the machine never sees a sealed byte, only the sizes.
     package var sealBytes = 46
     /// Frames of a stream sync are cut at this size, so that no peer must buffer a whole large mesh.
     package var frameBytes = 60_000

@@ -1,4 +1,4 @@
-internal import Swim
+package import Swim
 
 /// The key of the mesh's admin: it founds the mesh, mints join tokens, expels and rotates. No daemon needs it to run.
 package struct AdminKey: Sendable, CustomReflectable {
@@ -24,6 +24,13 @@ package struct AdminKey: Sendable, CustomReflectable {
 
     /// Signs a statement, whose first bytes must say what kind of statement it is.
     package func sign(_ statement: [UInt8]) -> [UInt8] { pair.sign(statement) }
+
+    /// The same decree, signed: from here on every node of the mesh obeys it, for ever.
+    package func sign(_ decree: Decree) -> Decree {
+        var decree = decree
+        decree.signature = Signature(bytes: sign(decree.signedBytes))!
+        return decree
+    }
 
     /// The secret of an epoch. It follows from the key, so that a rotation that is announced through two nodes, or
     /// announced again after a failure, hands out the same secret everywhere.

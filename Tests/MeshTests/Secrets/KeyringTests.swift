@@ -104,6 +104,24 @@ import Testing
         #expect(PublicKey(bytes: Sample.node(1).key.bytes) == Sample.node(1).key && PublicKey(bytes: []) == nil)
     }
 
+    @Test("a decree holds as the admin signed it, and not when anything in it was changed")
+    func decrees() throws {
+        let plain = try #require(Decree(sequence: 4, kind: .expel(Sample.node(3).id), newEpoch: 2, reason: "stolen"))
+        let signed = Sample.admin.sign(plain)
+        #expect(signed.signedBytes == plain.signedBytes)
+        #expect(signer(1).isAdmin(signed.signature, of: signed.signedBytes))
+        #expect(!signer(1).isAdmin(plain.signature, of: plain.signedBytes))
+        let other = Sample.otherAdmin.sign(plain)
+        #expect(!signer(1).isAdmin(other.signature, of: other.signedBytes))
+        let bytes = signed.encoded
+        for index in bytes.indices {
+            var changed = bytes
+            changed[index] ^= 1
+            guard let decree = Decree(changed) else { continue }
+            #expect(!signer(1).isAdmin(decree.signature, of: decree.signedBytes), "byte \(index)")
+        }
+    }
+
     @Test("both ends of a question compute the same token, no third does, and it differs when they change places")
     func tokens() {
         let (a, b, c) = (Sample.node(1), Sample.node(2), Sample.node(3))
