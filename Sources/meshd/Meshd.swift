@@ -1,6 +1,7 @@
 import ArgumentParser
 import CMalloc
 import Glibc
+import Mesh
 import NIOCore
 import NIOPosix
 
@@ -15,7 +16,9 @@ struct Meshd: AsyncParsableCommand {
         version: version,
         subcommands: [
             ServeCommand.self, ConfigCommand.self, BucketCommand.self, KeyCommand.self, StatusCommand.self,
-            DoctorCommand.self, VersionCommand.self,
+            DoctorCommand.self, MembersCommand.self, MemberCommand.self, WhyCommand.self, AgreeCommand.self,
+            DiffCommand.self, ProbeCommand.self, KeysCommand.self, ExpelCommand.self, TokenCommand.self,
+            JoinCommand.self, LeaveCommand.self, DiscoverCommand.self, VersionCommand.self,
         ]
     )
 
@@ -52,6 +55,9 @@ struct Meshd: AsyncParsableCommand {
         case let failure as CommandFailure:
             Terminal.complain(failure.message)
             return 1
+        case let error as MeshError:
+            Terminal.complain(error.description)
+            return 1
         case let error as ConfigError:
             Terminal.complain("the configuration is wrong:\n\(error)")
             return 2
@@ -77,8 +83,13 @@ struct Meshd: AsyncParsableCommand {
 /// A command that could not do what it was asked; `message` is for a person.
 struct CommandFailure: Error, Sendable {
     let message: String
+    /// Whether no node answered at all.
+    let isDown: Bool
 
-    init(_ message: String) { self.message = message }
+    init(_ message: String, isDown: Bool = false) {
+        self.message = message
+        self.isDown = isDown
+    }
 }
 
 /// The two streams of a command: answers go out, complaints go to the side.

@@ -10,7 +10,10 @@ import Testing
             "bucket list", "bucket create b", "bucket delete b", "bucket show b", "bucket versioning b enabled",
             "key list", "key create", "key import id", "key show id", "key disable id", "key enable id",
             "key delete id", "key grant id b --read", "key revoke id b --owner", "status", "doctor", "config",
-            "version",
+            "version", "members", "members --sort", "members --watch", "member n1", "why n1", "agree", "diff a b",
+            "probe n1 --via n2", "probe n1 --from n2 --count 3", "keys", "keys list", "keys rotate --reason x",
+            "expel n1 --reason stolen --admin-key f", "leave", "token create",
+            "token create --expires 1h --zone a --address 10.0.0.1:9002 --address n.example:1", "discover --wait 2s",
         ]
         for line in lines {
             let arguments = line.split(separator: " ").map(String.init)
@@ -23,6 +26,9 @@ import Testing
     func wrongUse() {
         for line in [
             "bucket create", "key grant id b", "bucket versioning b on", "status --admin u --data-dir d", "fly",
+            "member", "diff a", "probe n1 --via a --from b", "probe n1 --count 0", "expel n1", "join", "join meshd1.x",
+            "token create --expires 5", "token create --expires 91d", "token create --address 10.0.0.1",
+            "token create --address [::1]", "token create --zone a/b", "discover --wait 1h", "keys fly",
         ] {
             #expect(throws: (any Error).self, "\(line)") {
                 try Meshd.parseAsRoot(line.split(separator: " ").map(String.init))

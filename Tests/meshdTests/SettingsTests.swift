@@ -1,4 +1,5 @@
 import ArgumentParser
+import Mesh
 import Testing
 
 @testable import meshd
@@ -71,6 +72,58 @@ import Testing
         #expect(faults("tls-certificate = \"a.pem\"\n").contains { $0.contains("tls-key is not") })
         #expect(faults("", [:], [("s3-listen", "[::1]:80"), ("admin-listen", "[::1]:80")]).count == 1)
         #expect(faults("", [:], [("s3-listen", "[::1]:0"), ("admin-listen", "[::1]:0")]).isEmpty)
+    }
+
+    @Test("seeds are addresses, names and services, each whole")
+    func seeds() throws {
+        let settings = try resolve(
+            "seeds = [\"10.0.0.1:9002\", \"[fd00::1]:9\"]\n",
+            [
+                "MESHD_SEEDS": "n1.example.org:9002, srv:_meshd._udp.Example.org"
+            ]
+        )
+        let expected: [Seed] = [
+            .address(ListenAddress(host: "n1.example.org", port: 9002)), .service("_meshd._udp.example.org"),
+        ]
+        #expect(settings.seeds == expected)
+        #expect(try resolve("seeds = [\"10.0.0.1:9002\", \"[fd00::1]:9\"]\n").seeds.count == 2)
+        #expect(try resolve("", ["MESHD_SEEDS": ""]).seeds.isEmpty)
+        for wrong in ["10.0.0.1", "10.0.0.1:0", "srv:example.org", "srv:_meshd._udp", "srv:_meshd._udp.a b", "srv:"] {
+            let faults = faults("# c\nseeds = \"\(wrong)\"\n")
+            #expect(faults.count == 1 && faults[0].hasPrefix("m.toml:2: seeds cannot be"), "\(wrong)")
+        }
+        let many = Array(repeating: "a:1", count: Seed.countMax + 1).joined(separator: ",")
+        #expect(faults("seeds = \"\(many)\"\n").count == 1)
+    }
+
+    @Test("the mesh's settings say what is allowed, and where they were wrong")
+    func meshSettings() throws {
+        let settings = try resolve()
+        #expect(settings.meshAdvertise == nil && settings.join == nil && settings.seeds.isEmpty)
+        #expect(settings.meshProfile == "balanced" && settings.lanDiscovery)
+        #expect(faults("mesh-profile = \"slow\"\n").first?.hasSuffix("one of balanced, fast, wan") == true)
+        #expect(faults("", ["MESHD_LAN_DISCOVERY": "yes"]).first?.hasSuffix("one of on, off") == true)
+        #expect(faults("mesh-advertise = \"host\"\n").first?.contains("HOST:PORT") == true)
+        let advertised = try resolve("mesh-advertise = \"n1.example.org:0\"\n").meshAdvertise
+        #expect(advertised == ListenAddress(host: "n1.example.org", port: 0))
+    }
+
+    @Test("a join token is checked and never shown, whole or broken")
+    func joinToken() throws {
+        let address = try #require(SeedAddress(parsing: "10.0.0.1:9002"))
+        let token = try JoinToken.make(
+            adminKey: AdminKey(),
+            addresses: [address],
+            expiresAt: .max,
+            epoch: 1,
+            secret: Secret(bytes: [UInt8](repeating: 7, count: 32))
+        ).text
+        let settings = try resolve("", ["MESHD_JOIN": token])
+        #expect(settings.join?.revealed == token)
+        #expect(settings.entries.allSatisfy { !$0.text.contains("meshd1.") })
+        let broken = faults("", ["MESHD_JOIN": String(token.dropLast(5))])
+        #expect(broken.count == 1 && !broken[0].contains("meshd1."))
+        #expect(broken[0].contains("meshd token create"))
     }
 
     @Test("an unknown variable is named, with what it was probably meant to be")

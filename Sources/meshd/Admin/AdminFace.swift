@@ -16,12 +16,14 @@ struct AdminFace: Sendable {
             node.isReady ? Self.text("ready\n") : Self.text("not ready\n", status: .serviceUnavailable)
         }
         router.get("metrics") { _, _ in
-            Self.text(MetricsPage(node: node).text, type: "text/plain; version=0.0.4; charset=utf-8")
+            let mesh = try? await node.mesh().counters()
+            return Self.text(MetricsPage(node: node, mesh: mesh).text, type: "text/plain; version=0.0.4; charset=utf-8")
         }
         let api = router.group("api/v1").add(middleware: TokenGate(token: node.adminToken))
         addStatus(to: api)
         addBuckets(to: api)
         addKeys(to: api)
+        addMesh(to: api)
         return router.buildResponder()
     }
 
@@ -94,10 +96,23 @@ struct AdminError: Error, Sendable {
             )
         case StoreError.overloaded, StoreError.closed:
             self.init(.serviceUnavailable, "unavailable", "the node cannot take the change now; try again")
+        case let error as MeshError: self.init(error)
         case let error as any HTTPResponseError where error.status.code < 500:
             self.init(error.status, "http_\(error.status.code)", error.status.reasonPhrase)
         default:
             self.init(.internalServerError, "internal", "the node failed; its log says why")
+        }
+    }
+
+    private init(_ error: MeshError) {
+        switch error {
+        case .unknownNode(let what): self.init(.notFound, "no_such_node", what)
+        case .unreachable(let what): self.init(.badGateway, "unreachable", what)
+        case .badDecree(let what): self.init(.badRequest, "bad_decree", what)
+        case .badToken(let what): self.init(.badRequest, "bad_token", what)
+        case .stopped: self.init(.conflict, "left", "this node has left its mesh; it returns when it is started again")
+        case .unusable(let what), .cannotListen(let what), .notAdmitted(let what):
+            self.init(.internalServerError, "mesh", what)
         }
     }
 }

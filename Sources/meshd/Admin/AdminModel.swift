@@ -153,4 +153,6 @@ struct Endpoints: Codable, Hashable, Sendable {
     /// Empty while nobody listens for other nodes.
     var mesh: String
     var pid: Int32
+    /// The certificate of an admin port with TLS, DER in base64, so that this machine's commands know it.
+    var adminCertificate: String?
 }

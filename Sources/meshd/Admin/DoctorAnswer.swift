@@ -22,6 +22,8 @@ struct DoctorAnswer: Codable, Sendable {
     var deadBytes: UInt64
     var unfinishedUploads: UInt64
     var findings: [Finding]
+    /// What is wrong with the mesh; nothing when no node runs on the data directory.
+    var mesh: [Diagnosis]?
 
     init(_ report: DoctorReport) {
         sound = report.isSound

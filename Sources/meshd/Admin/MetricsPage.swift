@@ -4,6 +4,8 @@ import Store
 /// What `/metrics` shows, in Prometheus' text format.
 struct MetricsPage {
     let node: Node
+    /// Nothing while the node takes no part in a mesh.
+    let mesh: MeshCounters?
 
     var text: String {
         var page = PrometheusText()
@@ -17,6 +19,7 @@ struct MetricsPage {
         }
         node.metrics.write(to: &page)
         node.store.statistics().write(to: &page)
+        mesh?.write(to: &page)
         return page.text
     }
 

@@ -10,9 +10,18 @@ struct AdminClient: Sendable {
     /// Answers are lists of keys and buckets at most; more than this is not ours.
     private static let answerBytesMax = 64 << 20
 
+    /// How a TCP connection is protected.
+    enum Shield: Sendable {
+        case none
+        /// TLS with a certificate that the system trusts.
+        case tls
+        /// TLS with exactly this certificate (DER): the data directory says which one its node has.
+        case pinned([UInt8])
+    }
+
     enum Road: Sendable {
         case socketFile(String)
-        case tcp(host: String, port: Int, isTLS: Bool)
+        case tcp(host: String, port: Int, Shield)
     }
 
     let road: Road
@@ -43,15 +52,13 @@ struct AdminClient: Sendable {
             case .socketFile(let file):
                 host = "localhost"
                 channel = try await bootstrap.connect(unixDomainSocketPath: file) { Self.pipeline($0, tls: nil) }
-            case .tcp(let name, let port, let isTLS):
+            case .tcp(let name, let port, let shield):
                 host = ListenAddress(host: name, port: port).description
-                let context = isTLS ? try NIOSSLContext(configuration: .makeClientConfiguration()) : nil
-                channel = try await bootstrap.connect(host: name, port: port) { channel in
-                    Self.pipeline(channel, tls: context.map { ($0, name) })
-                }
+                let tls = try TLSClient(shield, host: name)
+                channel = try await bootstrap.connect(host: name, port: port) { Self.pipeline($0, tls: tls) }
             }
         } catch {
-            throw CommandFailure("no node answers at \(place): \(error)")
+            throw CommandFailure("no node answers at \(place): \(error)", isDown: true)
         }
         var head = HTTPRequestHead(version: .http1_1, method: method, uri: path)
         head.headers = [
@@ -82,7 +89,7 @@ struct AdminClient: Sendable {
         } catch let failure as CommandFailure {
             throw failure
         } catch {
-            throw CommandFailure("the node at \(place) went away: \(error)")
+            throw CommandFailure("the node at \(place) went away: \(error)", isDown: true)
         }
     }
 
@@ -95,20 +102,40 @@ struct AdminClient: Sendable {
 
     private static func pipeline(
         _ channel: any Channel,
-        tls: (context: NIOSSLContext, host: String)?
+        tls: TLSClient?
     ) -> EventLoopFuture<NIOAsyncChannel<HTTPClientResponsePart, HTTPPart<HTTPRequestHead, ByteBuffer>>> {
         channel.eventLoop.makeCompletedFuture {
-            if let tls {
-                // A certificate for an address names no host; the check of the chain stays.
-                let isAddress = (try? SocketAddress(ipAddress: tls.host, port: 0)) != nil
-                let host = isAddress ? nil : tls.host
-                try channel.pipeline.syncOperations.addHandler(
-                    NIOSSLClientHandler(context: tls.context, serverHostname: host)
-                )
-            }
+            if let tls { try channel.pipeline.syncOperations.addHandler(tls.makeHandler()) }
             try channel.pipeline.syncOperations.addHTTPClientHandlers()
             try channel.pipeline.syncOperations.addHandler(RequestBytes())
             return try NIOAsyncChannel(wrappingChannelSynchronously: channel)
+        }
+    }
+}
+
+/// The client's half of TLS to a node.
+private struct TLSClient: Sendable {
+    private let context: NIOSSLContext
+    private let host: String?
+    private let pinned: NIOSSLCertificate?
+
+    /// Nil without TLS.
+    init?(_ shield: AdminClient.Shield, host: String) throws {
+        switch shield {
+        case .none: return nil
+        case .tls: pinned = nil
+        case .pinned(let certificate): pinned = try NIOSSLCertificate(bytes: certificate, format: .der)
+        }
+        context = try NIOSSLContext(configuration: .makeClientConfiguration())
+        // A certificate for an address names no host; the check of the chain stays.
+        let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
+        self.host = isAddress ? nil : host
+    }
+
+    func makeHandler() throws -> NIOSSLClientHandler {
+        guard let pinned else { return try NIOSSLClientHandler(context: context, serverHostname: host) }
+        return try NIOSSLClientHandler(context: context, serverHostname: host) { chain, verdict in
+            verdict.succeed(chain.first == pinned ? .certificateVerified : .failed)
         }
     }
 }

@@ -21,15 +21,24 @@ struct ClientOptions: ParsableArguments {
         if let admin { return try Self.client(url: admin, environment: environment) }
         let directory = directory()
         guard let token = try directory.readAdminToken() else {
-            throw CommandFailure("\(directory.path) is not the data directory of a node that was ever started")
+            throw CommandFailure(
+                "\(directory.path) is not the data directory of a node that was ever started",
+                isDown: true
+            )
         }
         if SmallFile.exists(directory.adminSocket) {
             return AdminClient(road: .socketFile(directory.adminSocket), token: token)
         }
         guard let bytes = try SmallFile.read(directory.endpointsFile),
             let endpoints = try? JSON.value(Endpoints.self, from: bytes), let address = ListenAddress(endpoints.admin)
-        else { throw CommandFailure("no node runs on \(directory.path)") }
-        return AdminClient(road: .tcp(host: address.host, port: address.port, isTLS: false), token: token)
+        else { throw CommandFailure("no node runs on \(directory.path)", isDown: true) }
+        let shield = try endpoints.adminCertificate.map { text in
+            guard let der = Data(base64Encoded: text) else {
+                throw CommandFailure("\(directory.endpointsFile) holds no certificate where one should be")
+            }
+            return AdminClient.Shield.pinned(Array(der))
+        }
+        return AdminClient(road: .tcp(host: address.host, port: address.port, shield ?? .none), token: token)
     }
 
     /// The data directory that is meant when no URL is given.
@@ -47,7 +56,7 @@ struct ClientOptions: ParsableArguments {
         let isTLS = parts.scheme == "https"
         let plain = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
         let port = parts.port ?? (isTLS ? 443 : 80)
-        return AdminClient(road: .tcp(host: plain, port: port, isTLS: isTLS), token: Secret(token))
+        return AdminClient(road: .tcp(host: plain, port: port, isTLS ? .tls : .none), token: Secret(token))
     }
 
     /// Prints JSON or, for people, what `text` makes of the answer.

@@ -7,15 +7,16 @@ import Store
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
-        abstract: "Check every row and every byte of a data directory.",
-        discussion: "Exits with 1 when something is damaged; warnings and notes alone are no damage."
+        abstract: "Check every row and every byte of a data directory, and the mesh when its node runs.",
+        discussion: "Exits with 1 when something is damaged or wrong; warnings and notes alone are neither."
     )
     @OptionGroup var options: ClientOptions
 
     func run() async throws {
         let answer = try await examine()
         try options.show(answer, Self.text)
-        if !answer.sound { throw ExitCode(1) }
+        let isIll = answer.mesh?.contains { $0.status == .error } ?? false
+        if !answer.sound || isIll { throw ExitCode(1) }
     }
 
     private func examine() async throws -> DoctorAnswer {
@@ -30,7 +31,10 @@ struct DoctorCommand: AsyncParsableCommand {
                 throw CommandFailure("the data directory cannot be examined: \(what)")
             }
         }
-        return try await options.client().call(.POST, "doctor", as: DoctorAnswer.self)
+        let client = try options.client()
+        var answer = try await client.call(.POST, "doctor", as: DoctorAnswer.self)
+        answer.mesh = try await client.call(.GET, "mesh/doctor", as: DiagnosesAnswer.self).diagnoses
+        return answer
     }
 
     private static func text(_ answer: DoctorAnswer) -> String {
@@ -46,6 +50,10 @@ struct DoctorCommand: AsyncParsableCommand {
                 ? "Everything that should be here is here and whole (\(answer.warnings) warnings)."
                 : "There is damage: \(answer.errors) errors, \(answer.warnings) warnings."
         )
+        if let mesh = answer.mesh {
+            let rows = mesh.map { [$0.check, $0.status.rawValue, $0.message] }
+            lines.append("\n" + Table.text(header: ["MESH", "STATUS", "MESSAGE"], rows: rows))
+        }
         return lines.joined(separator: "\n")
     }
 }

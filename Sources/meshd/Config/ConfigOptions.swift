@@ -17,6 +17,18 @@ struct ConfigOptions: ParsableArguments {
     var adminListen: String?
     @Option(help: ArgumentHelp("Where other nodes connect.", valueName: "host:port"))
     var meshListen: String?
+    @Option(
+        help: ArgumentHelp("Where other nodes reach this one, when that is not mesh-listen.", valueName: "host:port")
+    )
+    var meshAdvertise: String?
+    @Option(help: ArgumentHelp("Join the mesh that made this token, on the first start.", valueName: "token"))
+    var join: String?
+    @Option(help: "Other nodes to look for, separated by commas: HOST:PORT or srv:_meshd._udp.DOMAIN.")
+    var seeds: String?
+    @Option(help: "balanced, fast or wan.")
+    var meshProfile: String?
+    @Option(help: "on or off.")
+    var lanDiscovery: String?
     @Option(help: "The region that S3 signatures must name.")
     var region: String?
     @Option(help: "Domains whose subdomains are bucket names, separated by commas.")
@@ -58,8 +70,10 @@ struct ConfigOptions: ParsableArguments {
     var given: [(name: String, text: String)] {
         let all: [(String, String?)] = [
             ("data-dir", dataDir), ("name", name), ("zone", zone), ("s3-listen", s3Listen),
-            ("admin-listen", adminListen), ("mesh-listen", meshListen), ("region", region), ("domain", domain),
-            ("tls-certificate", tlsCertificate), ("tls-key", tlsKey), ("admin-tls-certificate", adminTlsCertificate),
+            ("admin-listen", adminListen), ("mesh-listen", meshListen), ("mesh-advertise", meshAdvertise),
+            ("join", join), ("seeds", seeds), ("mesh-profile", meshProfile), ("lan-discovery", lanDiscovery),
+            ("region", region), ("domain", domain), ("tls-certificate", tlsCertificate), ("tls-key", tlsKey),
+            ("admin-tls-certificate", adminTlsCertificate),
             ("admin-tls-key", adminTlsKey), ("log-level", logLevel), ("connections-max", connectionsMax),
             ("admin-connections-max", adminConnectionsMax), ("idle-timeout", idleTimeout),
             ("shutdown-timeout", shutdownTimeout), ("disk-reserve", diskReserve), ("scrub-rate", scrubRate),

@@ -33,7 +33,10 @@ struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
         self.init(host: String(host), port: Int(port))
     }
 
-    var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    var description: String { "\(hostText):\(port)" }
+
+    /// The host as it stands before a port: an IPv6 address in brackets.
+    var hostText: String { host.contains(":") ? "[\(host)]" : host }
 
     /// Whether only this machine can reach it.
     var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }

@@ -20,7 +20,38 @@ struct Setting: Sendable {
         Setting("zone", .name, "default", "The failure zone of this node: a rack, a room, a site."),
         Setting("s3-listen", .address, "127.0.0.1:9000", "Where S3 clients connect."),
         Setting("admin-listen", .address, "127.0.0.1:9001", "Where the admin API, health and metrics are."),
-        Setting("mesh-listen", .address, "127.0.0.1:9002", "Where other nodes connect."),
+        Setting("mesh-listen", .address, "127.0.0.1:9002", "Where other nodes connect, by UDP and by TCP."),
+        Setting(
+            "mesh-advertise",
+            .optionalAddress,
+            "",
+            "Where other nodes reach this one, when that is not mesh-listen: behind NAT, or when that is 0.0.0.0."
+        ),
+        Setting(
+            "join",
+            .token,
+            "",
+            "The token of the mesh to join; a node that belongs to a mesh already takes no other."
+        ),
+        Setting(
+            "seeds",
+            .seeds,
+            "",
+            "Other nodes of the mesh, to be looked for at start and while this node is alone."
+        ),
+        Setting(
+            "mesh-profile",
+            .choice(["balanced", "fast", "wan"]),
+            "balanced",
+            "How patient failure detection is: balanced outlives a pause of four seconds, fast does not, "
+                + "wan is for links across the world."
+        ),
+        Setting(
+            "lan-discovery",
+            .choice(["on", "off"]),
+            "on",
+            "Whether this node, while it is alone, answers `meshd discover` on the networks that mesh-listen is on."
+        ),
         Setting("region", .name, "us-east-1", "The region that S3 signatures must name."),
         Setting("domain", .names, "", "Domains whose subdomains are bucket names (virtual-host style)."),
         Setting("tls-certificate", .path(isOptional: true), "", "PEM chain for the S3 port; read again on SIGHUP."),

@@ -1,4 +1,5 @@
 import Logging
+import Mesh
 
 /// What a setting's text may look like, and what it means.
 enum SettingKind: Sendable {
@@ -8,6 +9,12 @@ enum SettingKind: Sendable {
     case name
     /// `host:port`, port 0 for a free one.
     case address
+    /// `host:port`, or nothing; port 0 for the one that was taken.
+    case optionalAddress
+    /// A join token, or nothing. It holds a secret, so it is never shown.
+    case token
+    /// Where other nodes may be, separated by commas.
+    case seeds
     /// Host names, separated by commas.
     case names
     case bytes(ClosedRange<UInt64>)
@@ -26,6 +33,14 @@ enum SettingKind: Sendable {
             return Self.isName(text) ? .text(text) : nil
         case .address:
             return ListenAddress(text).map { .address($0) }
+        case .optionalAddress:
+            return text.isEmpty ? .text("") : ListenAddress(text).map { .address($0) }
+        case .token:
+            return Self.isToken(text) ? .secret(Secret(text)) : nil
+        case .seeds:
+            let parts = text.split(separator: ",").map { String($0.trimming { $0 == " " }) }
+            let seeds = parts.compactMap { Seed($0) }
+            return seeds.count == parts.count && seeds.count <= Seed.countMax ? .seeds(seeds) : nil
         case .names:
             let names = text.split(separator: ",").map { String($0.trimming { $0 == " " }).lowercased() }
             return names.count <= 64 && names.allSatisfy(Self.isHostName) ? .list(names) : nil
@@ -48,6 +63,10 @@ enum SettingKind: Sendable {
         case .path(let isOptional): isOptional ? "a path, or nothing" : "a path"
         case .name: "1 to 63 letters, digits, '.', '_' or '-', beginning with a letter or digit"
         case .address: "HOST:PORT such as 127.0.0.1:9000, [::1]:9000 or 0.0.0.0:0 (port 0: any free port)"
+        case .optionalAddress: "HOST:PORT such as 203.0.113.7:9002 (port 0: the one that was taken), or nothing"
+        case .token: "the one line that `meshd token create` prints, whole, or nothing"
+        case .seeds:
+            "HOST:PORT or srv:_meshd._udp.DOMAIN, separated by commas, at most \(Seed.countMax)"
         case .names: "host names separated by commas, at most 64"
         case .bytes(let range):
             "a size from \(Self.text(ofBytes: range.lowerBound)) to \(Self.text(ofBytes: range.upperBound)), "
@@ -113,6 +132,11 @@ enum SettingKind: Sendable {
         return overflows ? nil : result
     }
 
+    /// Whether a value of this kind may be printed in logs, errors and `meshd config`.
+    var isSecret: Bool {
+        if case .token = self { true } else { false }
+    }
+
     // MARK: Names
 
     static func isName(_ text: String) -> Bool {
@@ -122,7 +146,12 @@ enum SettingKind: Sendable {
         return text.utf8.allSatisfy { isAlphanumeric($0) || $0 == 0x2D || $0 == 0x2E || $0 == 0x5F }
     }
 
-    private static func isHostName(_ text: String) -> Bool {
+    /// Nothing, or what looks like a token: `JoinToken` has the last word on it when it is used.
+    private static func isToken(_ text: String) -> Bool {
+        text.isEmpty || (try? JoinToken(parsing: text)) != nil
+    }
+
+    static func isHostName(_ text: String) -> Bool {
         guard (1...253).contains(text.utf8.count) else { return false }
         return text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
             (1...63).contains(label.utf8.count) && label.utf8.allSatisfy { isAlphanumeric($0) || $0 == 0x2D }
@@ -141,6 +170,8 @@ enum SettingValue: Sendable {
     case share(Double)
     case address(ListenAddress)
     case list([String])
+    case seeds([Seed])
+    case secret(Secret)
 }
 
 extension Substring {

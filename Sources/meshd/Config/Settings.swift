@@ -1,4 +1,5 @@
 import Logging
+import Mesh
 import Store
 
 /// Every effective value of this node, checked, and where each came from.
@@ -23,6 +24,7 @@ struct Settings: Sendable {
     /// One line of `meshd config`.
     struct Entry: Sendable {
         let setting: Setting
+        /// As it was given; dots for a secret.
         let text: String
         let origin: Origin
         let value: SettingValue
@@ -51,6 +53,22 @@ struct Settings: Sendable {
     var s3Listen: ListenAddress { address("s3-listen") }
     var adminListen: ListenAddress { address("admin-listen") }
     var meshListen: ListenAddress { address("mesh-listen") }
+    /// Where others reach this node; nil when that is where it listens.
+    var meshAdvertise: ListenAddress? {
+        if case .address(let address) = values["mesh-advertise"] { address } else { nil }
+    }
+    /// The token of the mesh to join, if one was given.
+    var join: Secret? {
+        guard case .secret(let token) = values["join"], token.count > 0 else { return nil }
+        return token
+    }
+    var seeds: [Seed] {
+        guard case .seeds(let seeds) = values["seeds"] else { preconditionFailure("seeds are seeds") }
+        return seeds
+    }
+    /// `balanced`, `fast` or `wan`.
+    var meshProfile: String { text("mesh-profile") }
+    var lanDiscovery: Bool { text("lan-discovery") == "on" }
     var tls: CertificateFiles? { certificate("tls-certificate", "tls-key") }
     var adminTLS: CertificateFiles? { certificate("admin-tls-certificate", "admin-tls-key") }
     var logLevel: Logger.Level { Logger.Level(rawValue: text("log-level")) ?? .info }

@@ -1,3 +1,4 @@
+import Mesh
 import Store
 import TOMLKit
 
@@ -69,10 +70,13 @@ struct SettingsSources: Sendable {
         for setting in Setting.all {
             let (text, origin) = chosen[setting.name] ?? (setting.fallback, .fallback)
             if let value = setting.kind.value(of: text) {
-                entries.append(Settings.Entry(setting: setting, text: text, origin: origin, value: value))
+                let shown = setting.kind.isSecret && !text.isEmpty ? Secret(text).description : text
+                entries.append(Settings.Entry(setting: setting, text: shown, origin: origin, value: value))
             } else {
                 let place = origin.description
-                let what = "\(setting.name) cannot be \"\(text.prefix(100))\""
+                // Half a secret in a log is still half a secret.
+                let shown = setting.kind.isSecret ? "what was given" : "\"\(text.prefix(100))\""
+                let what = "\(setting.name) cannot be \(shown)"
                 faults.append(ConfigFault(place: place, what: what, allowed: setting.kind.allowed))
             }
         }

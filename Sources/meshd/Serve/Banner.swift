@@ -18,6 +18,7 @@ enum Banner {
             meshd \(Meshd.version): \(settings.name) is up
               S3       \(s3)   region \(settings.region)
               Admin    \(admin)   token in \(directory.tokenFile)
+              Mesh     \(endpoints.mesh)   another machine joins with: meshd token create --data-dir \(directory.path)
               Data     \(directory.path)
               Node     \(identity.id)
 

@@ -3,12 +3,19 @@ import Store
 
 /// The small files of a data directory, beside the store: who this node is, and the secrets of its first start.
 struct DataDirectory: Sendable {
+    /// Shorter ones can be guessed; longer ones are no tokens.
+    private static let tokenBytes = 16...256
+    /// Set once the first start of a store has made its key: without it, deleting the last key would bring it back.
+    private static let firstKeyRegister = "setup/first-key"
+
     let path: String
 
     var adminSocket: String { path + "/admin.sock" }
     var endpointsFile: String { path + "/endpoints.json" }
     var tokenFile: String { path + "/admin-token" }
     var rootKeyFile: String { path + "/root-key.json" }
+    /// The member list that a node wrote last.
+    var membersFile: String { path + "/members.json" }
     private var identityFile: String { path + "/node-key" }
 
     /// Makes the directory, readable by its owner only.
@@ -17,20 +24,30 @@ struct DataDirectory: Sendable {
     /// Who this node is; made on the first start.
     func identity() throws -> NodeIdentity {
         if let bytes = try SmallFile.read(identityFile) {
-            guard let seed = Self.bytes(ofHex: bytes), let identity = NodeIdentity(seed: seed) else {
+            guard let seed = Hex.decode(bytes.filter { $0 > 0x20 }), let identity = NodeIdentity(seed: seed) else {
                 throw CommandFailure("\(identityFile) is damaged: it should hold 64 hexadecimal digits")
             }
             return identity
         }
         let identity = NodeIdentity()
-        try SmallFile.write(Self.hex(of: identity.seed.revealedBytes) + [0x0A], to: identityFile)
+        try SmallFile.write(Array(Hex.encode(identity.seed.revealedBytes).utf8) + [0x0A], to: identityFile)
         return identity
     }
 
-    /// The token that opens the admin API; made on the first start.
-    func adminToken() throws -> Secret {
+    /// The token that opens the admin API; on the first start the one of `MESHD_ADMIN_TOKEN`, or a new one.
+    func adminToken(environment: [String: String]) throws -> Secret {
         if let token = try readAdminToken() { return token }
-        let token = SecureRandom.token()
+        var token = SecureRandom.token()
+        if let given = environment["MESHD_ADMIN_TOKEN"], !given.isEmpty {
+            token = Secret(given)
+            guard Self.tokenBytes.contains(token.count), token.revealedBytes.allSatisfy({ (0x21...0x7E).contains($0) })
+            else {
+                throw CommandFailure(
+                    "MESHD_ADMIN_TOKEN has \(token.count) bytes: a token has \(Self.tokenBytes.lowerBound) to "
+                        + "\(Self.tokenBytes.upperBound) printable ASCII characters without spaces"
+                )
+            }
+        }
         try SmallFile.write(token.revealedBytes + [0x0A], to: tokenFile)
         return token
     }
@@ -51,15 +68,25 @@ struct DataDirectory: Sendable {
     /// The first admin key, from the environment or new; nil when this store has had its first start.
     ///
     /// The file is written before the register: a crash between the two leaves a key that the next start takes up.
-    func firstKey(in keys: AccessKeys, environment: [String: String]) async throws -> AccessKey? {
-        guard keys.all().isEmpty, keys.rejected.isEmpty else { return nil }
+    func firstKey(in keys: AccessKeys, store: ObjectStore, environment: [String: String]) async throws -> AccessKey? {
+        guard store.register(Self.firstKeyRegister) == nil else { return nil }
+        guard keys.all().isEmpty, keys.rejected.isEmpty else {
+            try await noteFirstKey(in: store)
+            return nil
+        }
         let key = try rootKey(environment: environment)
         try SmallFile.write(
             try JSON.bytes(RootKey(accessKey: key.id, secretKey: key.secret.revealed)) + [0x0A],
             to: rootKeyFile
         )
         try await keys.add(key)
+        try await noteFirstKey(in: store)
         return key
+    }
+
+    private func noteFirstKey(in store: ObjectStore) async throws {
+        let done = Mutation.setRegister(name: Self.firstKeyRegister, value: [1], expected: nil, always: true)
+        _ = try await store.commit(done)
     }
 
     private func rootKey(environment: [String: String]) throws -> AccessKey {
@@ -80,24 +107,6 @@ struct DataDirectory: Sendable {
         var key = AccessKey(id: id, secret: secret, createdMillis: JSON.nowMillis())
         key.isAdmin = true
         return key
-    }
-
-    private static func hex(of bytes: [UInt8]) -> [UInt8] {
-        let digits = Array("0123456789abcdef".utf8)
-        return bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
-    }
-
-    private static func bytes(ofHex text: [UInt8]) -> [UInt8]? {
-        let digits = text.filter { $0 > 0x20 }
-        guard digits.count.isMultiple(of: 2) else { return nil }
-        var bytes: [UInt8] = []
-        for index in stride(from: 0, to: digits.count, by: 2) {
-            guard let high = Character(Unicode.Scalar(digits[index])).hexDigitValue,
-                let low = Character(Unicode.Scalar(digits[index + 1])).hexDigitValue
-            else { return nil }
-            bytes.append(UInt8(high << 4 | low))
-        }
-        return bytes
     }
 }
 

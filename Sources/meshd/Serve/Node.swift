@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Hummingbird
 import Logging
@@ -12,6 +13,7 @@ import UnixSignals
 /// A running node: the store, who may use it, and what both faces need to know of it.
 final class Node: Sendable {
     let settings: Settings
+    private let environment: [String: String]
     let directory: DataDirectory
     let identity: NodeIdentity
     let adminToken: Secret
@@ -25,14 +27,23 @@ final class Node: Sendable {
         var s3: ListenAddress?
         var admin: ListenAddress?
         var hasSocket = false
+        var mesh: String?
         var isStopping = false
+        var isAnnounced = false
+        var group: ServiceGroup?
+        var tls: TLSContext?
+        var adminTLS: TLSContext?
+        var members: MeshNode?
+
+        var isServing: Bool { s3 != nil && admin != nil && hasSocket }
     }
 
     private let state = Mutex(State())
 
     /// Opens the data directory. Throws a sentence when it cannot be used.
-    init(_ settings: Settings) throws {
+    init(_ settings: Settings, environment: [String: String]) throws {
         self.settings = settings
+        self.environment = environment
         self.directory = DataDirectory(path: settings.dataDirectory)
         do {
             try directory.create()
@@ -43,23 +54,52 @@ final class Node: Sendable {
             throw CommandFailure("the data directory cannot be used: \(what)")
         }
         self.identity = try directory.identity()
-        self.adminToken = try directory.adminToken()
+        self.adminToken = try directory.adminToken(environment: environment)
         self.coordinator = Coordinator(store: store)
         self.accessKeys = AccessKeys(store: store)
     }
 
     /// Whether S3 requests are answered: every port is open, no stop was asked for, and the store has not failed.
     var isReady: Bool {
-        state.withLock { $0.s3 != nil && $0.admin != nil && $0.hasSocket && !$0.isStopping }
+        state.withLock { $0.isServing && !$0.isStopping }
             && store.statistics().failure == nil
     }
 
     /// Where this node really listens; nil until every port is open.
     var endpoints: Endpoints? {
         state.withLock { state in
-            guard let s3 = state.s3, let admin = state.admin, state.hasSocket else { return nil }
-            return Endpoints(s3: s3.description, admin: admin.description, mesh: "", pid: getpid())
+            guard state.isServing, let s3 = state.s3, let admin = state.admin, let mesh = state.mesh else { return nil }
+            var endpoints = Endpoints(s3: s3.description, admin: admin.description, mesh: mesh, pid: getpid())
+            endpoints.adminCertificate = state.adminTLS.map { Data($0.leaf).base64EncodedString() }
+            return endpoints
         }
+    }
+
+    /// The HTTP faces' addresses, known before the mesh is up.
+    var faces: (s3: String, admin: String) {
+        state.withLock { ($0.s3?.description ?? "", $0.admin?.description ?? "") }
+    }
+
+    /// The mesh that this node takes part in. Throws while it does not yet, and when it has left.
+    func mesh() throws(MeshError) -> MeshNode {
+        guard let members = state.withLock({ $0.members }) else { throw .stopped }
+        return members
+    }
+
+    /// Notes that the node takes part, or does so no more; returns who took part before.
+    @discardableResult
+    func setMesh(_ members: MeshNode?) -> MeshNode? {
+        state.withLock { state in
+            let before = state.members
+            state.members = members
+            return before
+        }
+    }
+
+    /// Says goodbye; the node serves what it holds and takes no part until it is started again.
+    func leaveMesh() async throws(MeshError) {
+        guard let members = setMesh(nil) else { throw .stopped }
+        await members.stop(leave: true)
     }
 
     /// Runs a node until a signal stops it; returns when everything is on disk and closed.
@@ -73,26 +113,66 @@ final class Node: Sendable {
         }
         let logger = Logger(label: "meshd")
         for warning in settings.warnings { logger.warning("\(warning)") }
-        let node = try Node(settings)
-        do {
-            try await node.run(logger)
-        } catch {
-            try? node.directory.removeEndpoints()
-            await node.store.close()
-            throw error
+        let node = try Node(settings, environment: processEnvironment())
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { await node.watchSignals(logger) }
+            tasks.addTask {
+                try await node.run(logger) { banner in
+                    print(banner)
+                    // Standard output may be a pipe to someone who waits for this.
+                    fflush(nil)
+                }
+            }
+            // The watch ends only when it is cancelled, so the first task to end is the node.
+            defer { tasks.cancelAll() }
+            try await tasks.next()
         }
-        try node.directory.removeEndpoints()
-        await node.store.close()
         logger.notice("stopped")
     }
 
-    private func run(_ logger: Logger) async throws {
+    /// Runs until `stop` is called; everything is on disk and closed when this returns. `announce` gets the banner,
+    /// once.
+    func run(_ logger: Logger, announce: @escaping @Sendable (String) -> Void) async throws {
+        do {
+            try await serveFaces(logger, announce)
+        } catch {
+            try? directory.removeEndpoints()
+            await store.close()
+            throw error
+        }
+        try directory.removeEndpoints()
+        await store.close()
+    }
+
+    /// Asks the node to end; requests that have begun may finish. False when that was asked before.
+    @discardableResult
+    func stop() async -> Bool {
+        let (isFirst, group) = state.withLock { state in
+            defer { state.isStopping = true }
+            return (!state.isStopping, state.group)
+        }
+        await group?.triggerGracefulShutdown()
+        return isFirst
+    }
+
+    private func serveFaces(_ logger: Logger, _ announce: @escaping @Sendable (String) -> Void) async throws {
         for id in accessKeys.rejected {
             logger.error("an access key cannot be read and opens nothing", metadata: ["key": "\(id)"])
         }
-        let firstKey = try await directory.firstKey(in: accessKeys, environment: processEnvironment())
+        let firstKey = try await directory.firstKey(in: accessKeys, store: store, environment: environment)
         let tls = try settings.tls.map { try Self.context($0) }
         let adminTLS = try settings.adminTLS.map { try Self.context($0) }
+        state.withLock { ($0.tls, $0.adminTLS) = (tls, adminTLS) }
+        let mesh = try MeshService(node: self, logger: logger)
+        // Notes a port that is open. The last HTTP port wakes the mesh, the last of all tells everyone.
+        let bound: @Sendable ((inout State) -> Void) -> Void = { note in
+            let isServing = self.state.withLock { state in
+                note(&state)
+                return state.isServing
+            }
+            if isServing { mesh.open() }
+            self.announceOnce(logger, firstKey, announce)
+        }
 
         // Hummingbird tells of each start and stop; those lines are for those who look for them.
         var serverLogger = Logger(label: "http")
@@ -112,12 +192,9 @@ final class Node: Sendable {
             logger: serverLogger
         )
         var services: [any Service] = [
-            s3.service(connections: makeS3Face(tls: tls, logger: serverLogger)) { address in
-                await self.bound(logger, firstKey) { $0.s3 = address }
+            s3.service(connections: makeS3Face(tls: tls, logger: serverLogger)) { address in bound { $0.s3 = address }
             },
-            adminListener.service(admin) { address in
-                await self.bound(logger, firstKey) { $0.admin = address }
-            },
+            adminListener.service(admin) { address in bound { $0.admin = address } },
         ]
         // sockaddr_un holds 107 bytes of path; the TCP port does everything that the socket does.
         if directory.adminSocket.utf8.count <= 107 {
@@ -126,13 +203,16 @@ final class Node: Sendable {
             services.append(
                 adminListener.service(admin) { _ in
                     try? SmallFile.setMode(0o600, of: self.directory.adminSocket)
-                    await self.bound(logger, firstKey) { $0.hasSocket = true }
+                    bound { $0.hasSocket = true }
                 }
             )
         } else {
             logger.warning("the path of the data directory is too long for a socket file; use the admin port")
             state.withLock { $0.hasSocket = true }
         }
+
+        // Last to start and first to stop: the others hear the goodbye before any face closes.
+        services.append(mesh.service { address in bound { $0.mesh = address } })
 
         var configuration = ServiceGroupConfiguration(
             services: services.map { .init(service: $0) },
@@ -141,17 +221,18 @@ final class Node: Sendable {
         configuration.maximumGracefulShutdownDuration = .milliseconds(Int64(settings.shutdownTimeoutMillis))
         configuration.maximumCancellationDuration = .seconds(10)
         let group = ServiceGroup(configuration: configuration)
+        let isStopping = state.withLock { state in
+            state.group = group
+            return state.isStopping
+        }
         do {
-            try await withThrowingTaskGroup(of: Void.self) { tasks in
-                tasks.addTask { await self.watchSignals(group, [tls, adminTLS].compactMap { $0 }, logger) }
-                tasks.addTask { try await group.run() }
-                // The watch ends only when it is cancelled, so the first task to end is the group of services.
-                defer { tasks.cancelAll() }
-                try await tasks.next()
-            }
+            if isStopping { return }
+            try await group.run()
         } catch  where state.withLock({ $0.isStopping }) {
             // The stop was asked for and took its whole time: what remains was cut off, the data is safe.
             logger.warning("requests were cut off after the shutdown timeout")
+        } catch let failure as CommandFailure {
+            throw failure
         } catch {
             throw CommandFailure("the node cannot listen or had to stop: \(error)")
         }
@@ -174,52 +255,58 @@ final class Node: Sendable {
         )
     }
 
-    /// Notes a port that is open; the last one makes the node ready and tells everyone.
-    private func bound(_ logger: Logger, _ firstKey: AccessKey?, _ note: @Sendable (inout State) -> Void) async {
-        state.withLock { note(&$0) }
+    /// Tells everyone where this node is, when every port is open and nobody was told.
+    private func announceOnce(_ logger: Logger, _ firstKey: AccessKey?, _ announce: (String) -> Void) {
         guard let endpoints else { return }
-        do {
-            try directory.write(endpoints)
-        } catch {
-            logger.error("endpoints.json cannot be written", metadata: ["error": "\(error)"])
+        let isFirst = state.withLock { state in
+            defer { state.isAnnounced = true }
+            return !state.isAnnounced
         }
-        print(
+        guard isFirst else { return }
+        writeEndpoints(endpoints, logger)
+        announce(
             Banner.text(
                 settings: settings,
                 endpoints: endpoints,
                 identity: identity,
                 firstKey: firstKey,
-                showsSecret: processEnvironment()["MESHD_ROOT_SECRET_KEY"] == nil,
+                showsSecret: environment["MESHD_ROOT_SECRET_KEY"] == nil,
                 directory: directory
             )
         )
-        // Standard output may be a pipe to someone who waits for this.
-        fflush(nil)
+    }
+
+    private func writeEndpoints(_ endpoints: Endpoints, _ logger: Logger) {
+        do {
+            try directory.write(endpoints)
+        } catch {
+            logger.error("endpoints.json cannot be written", metadata: ["error": "\(error)"])
+        }
     }
 
     /// The first SIGTERM or SIGINT drains, a second one exits at once; SIGHUP reads the certificates again.
-    private func watchSignals(_ group: ServiceGroup, _ tls: [TLSContext], _ logger: Logger) async {
+    private func watchSignals(_ logger: Logger) async {
         for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup) {
             guard signal != .sighup else {
-                for context in tls {
-                    do {
-                        try context.reload()
-                        logger.notice("certificates were read again")
-                    } catch {
-                        logger.error("certificates stay as they were", metadata: ["error": "\(error)"])
-                    }
-                }
+                reloadCertificates(logger)
                 continue
             }
-            let isSecond = state.withLock { state in
-                defer { state.isStopping = true }
-                return state.isStopping
-            }
-            // Nothing that was acknowledged depends on a clean stop.
-            if isSecond { _exit(1) }
             logger.notice("stopping", metadata: ["signal": "\(signal)"])
-            await group.triggerGracefulShutdown()
+            // Nothing that was acknowledged depends on a clean stop.
+            if await !stop() { _exit(1) }
         }
+    }
+
+    private func reloadCertificates(_ logger: Logger) {
+        for context in state.withLock({ [$0.tls, $0.adminTLS] }).compactMap(\.self) {
+            do {
+                try context.reload()
+                logger.notice("certificates were read again")
+            } catch {
+                logger.error("certificates stay as they were", metadata: ["error": "\(error)"])
+            }
+        }
+        if let endpoints { writeEndpoints(endpoints, logger) }
     }
 
     private static func context(_ files: CertificateFiles) throws -> TLSContext {

@@ -7,14 +7,17 @@ import Synchronization
 /// The certificate that new connections are greeted with; read again when asked, old connections keep theirs.
 final class TLSContext: Sendable {
     private let files: CertificateFiles
-    private let state: Mutex<NIOSSLContext>
+    private let state: Mutex<(context: NIOSSLContext, leaf: [UInt8])>
 
     init(_ files: CertificateFiles) throws {
         self.files = files
         self.state = Mutex(try Self.load(files))
     }
 
-    var current: NIOSSLContext { state.withLock { $0 } }
+    var current: NIOSSLContext { state.withLock { $0.context } }
+
+    /// The node's own certificate, DER.
+    var leaf: [UInt8] { state.withLock { $0.leaf } }
 
     /// Throws, and keeps the old certificate, when the files are not a certificate with its key.
     func reload() throws {
@@ -22,15 +25,16 @@ final class TLSContext: Sendable {
         state.withLock { $0 = fresh }
     }
 
-    private static func load(_ files: CertificateFiles) throws -> NIOSSLContext {
+    private static func load(_ files: CertificateFiles) throws -> (context: NIOSSLContext, leaf: [UInt8]) {
         let chain = try NIOSSLCertificate.fromPEMFile(files.chain)
         let key = try NIOSSLPrivateKey(file: files.key, format: .pem)
-        return try NIOSSLContext(
+        let context = try NIOSSLContext(
             configuration: .makeServerConfiguration(
                 certificateChain: chain.map { .certificate($0) },
                 privateKey: .privateKey(key)
             )
         )
+        return (context, try chain.first?.toDERBytes() ?? [])
     }
 }
 

@@ -1,0 +1,91 @@
+import Foundation
+import Hummingbird
+import Mesh
+import Swim
+
+/// Who is in the mesh, why this node thinks so, and what its operator orders.
+extension AdminFace {
+    func addMesh(to api: RouterGroup<BasicRequestContext>) {
+        let mesh = api.group("mesh")
+        mesh.get("members") { _, _ in try await Self.yes(node.mesh().report()) }
+        mesh.get("members/:name") { _, context in
+            let id = try await node.mesh().find(Self.reference(context.parameters.require("name")))
+            guard let line = try await node.mesh().report().members.first(where: { $0.id == id.description }) else {
+                throw AdminError(.notFound, "no_such_node", "the member was forgotten while you asked")
+            }
+            return try Self.yes(line)
+        }
+        mesh.get("why/:name") { _, context in
+            try await Self.yes(node.mesh().why(Self.reference(context.parameters.require("name"))))
+        }
+        mesh.get("agree") { _, _ in try await Self.yes(node.mesh().agree()) }
+        mesh.get("diff") { request, _ in
+            let query = request.uri.queryParameters
+            let (a, b) = try (Self.reference(query.require("a")), Self.reference(query.require("b")))
+            return try await Self.yes(node.mesh().diff(a, b))
+        }
+        mesh.post("probe") { request, _ in
+            let order = try await Self.body(ProbeOrder.self, of: request)
+            guard order.via == nil || order.from == nil else {
+                throw AdminError(.badRequest, "invalid", "a probe goes via a node or starts from one, not both")
+            }
+            let to = try Self.reference(order.to)
+            let (via, from) = try (order.via.map(Self.reference), order.from.map(Self.reference))
+            return try await Self.yes(node.mesh().probe(to, via: via, from: from))
+        }
+        mesh.get("keys") { _, _ in try await Self.yes(node.mesh().epochs()) }
+        mesh.get("decrees") { _, _ in try await Self.yes(DecreesAnswer(decrees: node.mesh().epochs().decrees)) }
+        mesh.post("decrees") { request, _ in
+            let new = try await Self.body(NewDecree.self, of: request)
+            guard let bytes = Hex.decode(new.decree.utf8), let decree = Decree(bytes) else {
+                throw AdminError(.badRequest, "bad_decree", "this is no decree in hexadecimal digits")
+            }
+            let secret = try new.secret.map { text in
+                guard let bytes = Hex.decode(text.utf8), bytes.count == 32 else {
+                    throw AdminError(.badRequest, "bad_secret", "the secret of an epoch is 64 hexadecimal digits")
+                }
+                return Secret(bytes: bytes)
+            }
+            try await node.mesh().decree(decree, secret: secret)
+            return try Self.yes(Nothing())
+        }
+        mesh.post("leave") { _, _ in
+            try await node.leaveMesh()
+            return try Self.yes(LeaveAnswer(left: node.settings.name))
+        }
+        mesh.get("doctor") { _, _ in try await Self.yes(diagnose()) }
+        mesh.get("token-material") { _, _ in try await Self.yes(material()) }
+    }
+
+    /// A name or the beginning of an id: short, and whatever else it is, it only has to fit a member's.
+    private static func reference(_ text: String) throws -> NodeRef {
+        guard (1...255).contains(text.utf8.count) else {
+            throw AdminError(.badRequest, "invalid", "a node is named by its name or the first digits of its id")
+        }
+        return NodeRef(text.removingPercentEncoding ?? text)
+    }
+
+    private func material() async throws -> TokenMaterial {
+        let material = try await node.mesh().tokenMaterial()
+        return TokenMaterial(
+            adminPublicKey: Hex.encode(material.adminPublicKey),
+            epoch: material.epoch,
+            secret: Hex.encode(material.secret.revealedBytes),
+            addresses: material.addresses
+        )
+    }
+
+    /// Probes a few members, one after the other, and says what is wrong.
+    private func diagnose() async throws -> DiagnosesAnswer {
+        let mesh = try node.mesh()
+        let report = await mesh.report()
+        let others = report.members.filter { ($0.state == .alive || $0.state == .unstable) && $0.reach != "self" }
+        var probes: [ProbeReport] = []
+        for line in others.shuffled().prefix(MeshDoctor.probesMax) {
+            // A member that went away meanwhile is no finding of this examination.
+            if let probe = try? await mesh.probe(NodeRef(line.id), via: nil, from: nil) { probes.append(probe) }
+        }
+        let doctor = MeshDoctor(report: report, epochs: try await mesh.epochs(), probes: probes)
+        return DiagnosesAnswer(diagnoses: doctor.diagnoses)
+    }
+}

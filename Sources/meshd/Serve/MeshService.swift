@@ -1,0 +1,157 @@
+import Logging
+import Mesh
+import ServiceLifecycle
+import Store
+import Swim
+
+/// This node's part in the mesh, from the moment its HTTP ports are open to its goodbye.
+struct MeshService: Sendable {
+    /// How often the free space is looked at; MeshNode tells the others when it changed much.
+    private static let describeSeconds = 15
+    /// How often a node that is alone asks DNS for others.
+    private static let seekSeconds = 30
+
+    private let node: Node
+    private let members: MeshNode
+    private let logger: Logger
+    private let opened: AsyncStream<Void>
+    private let opening: AsyncStream<Void>.Continuation
+
+    /// Throws a sentence when the files of the mesh cannot be used.
+    init(node: Node, logger: Logger) throws {
+        self.node = node
+        self.logger = logger
+        (opened, opening) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let settings = node.settings
+        var mesh = MeshNodeSettings(
+            listenHost: settings.meshListen.host,
+            listenPort: settings.meshListen.port,
+            directory: node.directory.path,
+            description: Self.description(of: node)
+        )
+        // Without its port an address goes with the port that was taken.
+        mesh.advertise = settings.meshAdvertise.map { $0.port == 0 ? $0.hostText : $0.description }
+        mesh.joinToken = settings.join?.revealed
+        mesh.seeds = settings.seeds.compactMap {
+            if case .address(let address) = $0 { address.description } else { nil }
+        }
+        switch settings.meshProfile {
+        case "fast": mesh.swim = .fast
+        case "wan": mesh.swim = .wan
+        default: break
+        }
+        do throws(MeshError) {
+            self.members = try MeshNode(mesh, identity: node.identity, logger: logger)
+        } catch {
+            throw CommandFailure(error.description)
+        }
+    }
+
+    /// The HTTP ports are open: now others may hear of this node.
+    func open() {
+        opening.yield()
+        opening.finish()
+    }
+
+    func service(_ onBound: @escaping @Sendable (String) -> Void) -> some Service {
+        Life(run: { try await live(onBound) })
+    }
+
+    private struct Life: Service {
+        let run: @Sendable () async throws -> Void
+
+        func run() async throws { try await self.run() }
+    }
+
+    private func live(_ onBound: @Sendable (String) -> Void) async throws {
+        await cancelWhenGracefulShutdown { for await _ in opened {} }
+        if Task.isShuttingDownGracefully { return }
+        let address: String
+        do throws(MeshError) {
+            address = try await members.start().description
+        } catch {
+            throw CommandFailure(error.description)
+        }
+        node.setMesh(members)
+        onBound(address)
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup { tasks in
+                tasks.addTask { await describe() }
+                tasks.addTask { await answerNeighbours() }
+                tasks.addTask { await seekServices() }
+                await tasks.waitForAll()
+            }
+        }
+        // Who left by command has said goodbye already.
+        if let members = node.setMesh(nil) { await members.stop(leave: true) }
+    }
+
+    /// Keeps the description true until it is cancelled.
+    private func describe() async {
+        while !Task.isCancelled {
+            members.describe(Self.description(of: node))
+            try? await Task.sleep(for: .seconds(Self.describeSeconds))
+        }
+    }
+
+    private static func description(of node: Node) -> Description {
+        let statistics = node.store.statistics()
+        let (s3, admin) = node.faces
+        return Description(
+            name: node.settings.name,
+            zone: node.settings.zone,
+            s3: s3,
+            admin: admin,
+            version: Meshd.version,
+            // What this node holds or could hold: other files on its disk are none of the mesh's business.
+            capacityBytes: statistics.freeBytes + statistics.segmentBytes + statistics.indexBytes,
+            freeBytes: statistics.freeBytes
+        )
+    }
+
+    /// Looks for members under the names of services while this node is alone, until it is cancelled.
+    private func seekServices() async {
+        let names = node.settings.seeds.compactMap { if case .service(let name) = $0 { name } else { nil } }
+        guard !names.isEmpty else { return }
+        while !Task.isCancelled {
+            let isAlone = ((try? await members.counters())?.present ?? 1) <= 1
+            for name in names where isAlone {
+                do {
+                    let found = try await ServiceLookup.nodes(of: name)
+                    if found.isEmpty { logger.warning("no SRV records are found", metadata: ["service": "\(name)"]) }
+                    await members.greet(found)
+                } catch {
+                    logger.warning(
+                        "a service cannot be looked up",
+                        metadata: ["service": "\(name)", "error": "\(error)"]
+                    )
+                }
+            }
+            try? await Task.sleep(for: .seconds(Self.seekSeconds))
+        }
+    }
+
+    /// Answers `meshd discover` while this node is alone, until it is cancelled.
+    private func answerNeighbours() async {
+        guard node.settings.lanDiscovery else { return }
+        do {
+            try await LanDiscovery.answer(on: node.settings.meshListen.host) {
+                guard let members = try? node.mesh() else { return nil }
+                guard let address = try? await members.tokenMaterial().addresses.first,
+                    let present = try? await members.counters().present, present <= 1
+                else { return nil }
+                return LanNode(
+                    id: node.identity.id,
+                    name: node.settings.name,
+                    version: Meshd.version,
+                    mesh: address,
+                    freeBytes: node.store.statistics().freeBytes
+                )
+            }
+        } catch is CancellationError {
+            return
+        } catch {
+            logger.warning("`meshd discover` will not find this node", metadata: ["error": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import Foundation
+import Mesh
+import NIOHTTP1
+import Store
+import Testing
+
+@testable import meshd
+
+/// The admin API of a real node, over its port and its socket file.
+@Suite(.serialized) struct AdminAPITests {
+    private static let token = "an-operators-token-for-all-nodes"
+    private static let environment = ["MESHD_ADMIN_TOKEN": token]
+
+    @Test("a node is alive, ready, and says where it is, once")
+    func life() async throws {
+        try await LiveNode.run(environment: Self.environment) { live in
+            #expect(try await live.request("GET /health/live").status == 200)
+            #expect(try await live.request("GET /health/ready").status == 200)
+            #expect(live.bannerCount == 1)
+            for text in [live.endpoints.s3, live.endpoints.admin, live.endpoints.mesh, "meshd token create"] {
+                #expect(live.banner.contains(text), "\(text)")
+            }
+            let bytes = try #require(try SmallFile.read(live.directory.endpointsFile))
+            let written = try JSON.value(Endpoints.self, from: bytes)
+            #expect(written == live.endpoints && written.mesh.hasPrefix("127.0.0.1:") && !written.mesh.hasSuffix(":0"))
+            let metrics = try await live.request("GET /metrics").body
+            #expect(metrics.contains("meshd_ready 1") && metrics.contains("meshd_mesh_members 1"))
+            #expect(!FileManager.default.fileExists(atPath: live.directory.path + "/endpoints.json.new"))
+        }
+    }
+
+    @Test("a wrong token, no token and an unknown path get their envelopes, and nothing else")
+    func refusals() async throws {
+        try await LiveNode.run(environment: Self.environment) { live in
+            for token in [nil, "", "wrong", Self.token + "x"] {
+                let answer = try await live.request("GET /api/v1/status", token: token)
+                #expect(answer.status == 401 && answer.body.contains("\"unauthorized\""), "\(token ?? "none")")
+            }
+            let unknown = try await live.request("GET /api/v1/nothing", token: Self.token)
+            #expect(unknown.status == 404 && unknown.body.contains("\"success\":false"))
+        }
+    }
+
+    @Test("bad JSON, wrong types and bodies that are too long are refused, and change nothing")
+    func badBodies() async throws {
+        try await LiveNode.run(environment: Self.environment) { live in
+            let long = "{\"name\":\"" + String(repeating: "x", count: 70 << 10) + "\"}"
+            let cases: [(String, String, Int)] = [
+                ("POST /api/v1/buckets", "{", 400), ("POST /api/v1/buckets", "{\"name\":7}", 400),
+                ("POST /api/v1/buckets", "{\"name\":\"A B\"}", 400), ("POST /api/v1/buckets", long, 413),
+                ("POST /api/v1/buckets", "{\"name\":\"good\",\"versioning\":\"maybe\"}", 400),
+                ("POST /api/v1/keys", "{\"id\":\"only\"}", 400), ("POST /api/v1/mesh/probe", "{}", 400),
+                ("POST /api/v1/mesh/probe", "{\"to\":\"a\",\"via\":\"b\",\"from\":\"c\"}", 400),
+                ("POST /api/v1/mesh/decrees", "{\"decree\":\"zz\"}", 400),
+                ("POST /api/v1/mesh/decrees", "{\"decree\":\"00\"}", 400), ("GET /api/v1/mesh/diff?a=n1", "", 400),
+                ("GET /api/v1/mesh/members/nobody", "", 404), ("GET /api/v1/mesh/why/nobody", "", 404),
+            ]
+            for (line, body, status) in cases {
+                let answer = try await live.request(line, token: Self.token, body: body)
+                #expect(
+                    answer.status == status && answer.body.contains("\"success\":false"),
+                    "\(line) \(body.prefix(60))"
+                )
+            }
+            let buckets = try await live.client().call(.GET, "buckets", as: BucketsAnswer.self)
+            #expect(buckets.buckets.isEmpty)
+        }
+    }
+
+    @Test("buckets and keys are made, shown, changed and removed")
+    func bucketsAndKeys() async throws {
+        try await LiveNode.run(environment: Self.environment) { live in
+            let client = try live.client()
+            let new = try JSON.bytes(NewBucket(name: "photos", versioning: "enabled"))
+            #expect(try await client.call(.POST, "buckets", body: new, as: BucketAnswer.self).versioning == "enabled")
+            await #expect(throws: CommandFailure.self) {
+                _ = try await client.call(.POST, "buckets", body: new, as: BucketAnswer.self)
+            }
+            let key = try await client.call(.POST, "keys", body: JSON.bytes(NewKey()), as: KeyAnswer.self)
+            #expect(key.secret?.isEmpty == false && !key.admin)
+            let grant = try JSON.bytes(GrantChange(bucket: "photos", rights: ["read"]))
+            let granted = try await client.call(.POST, "keys/\(key.id)/grant", body: grant, as: KeyAnswer.self)
+            #expect(granted.grants.map(\.rights) == [["read"]] && granted.secret == nil)
+            #expect(try await client.call(.GET, "keys", as: KeysAnswer.self).keys.count == 2)
+            let status = try await client.call(.GET, "status", as: StatusAnswer.self)
+            #expect(status.health == "healthy" && status.name == "n1" && status.accessKeys == 2)
+            _ = try await client.call(.DELETE, "keys/\(key.id)", as: Nothing.self)
+            _ = try await client.call(.DELETE, "buckets/photos", as: Nothing.self)
+            #expect(try await client.call(.GET, "buckets", as: BucketsAnswer.self).buckets.isEmpty)
+        }
+    }
+
+    @Test("a join token in the settings is shown to nobody")
+    func secretSettings() async throws {
+        try await LiveNode.run(environment: Self.environment) { live in
+            let config = try await live.request("GET /api/v1/config", token: Self.token)
+            #expect(config.status == 200 && config.body.contains("\"join\"") && !config.body.contains(Self.token))
+        }
+    }
+}

@@ -1,0 +1,97 @@
+import ArgumentParser
+import Foundation
+import Logging
+import Mesh
+import NIOCore
+import NIOPosix
+import Synchronization
+import Testing
+
+@testable import meshd
+
+/// A node in this process on ports that the kernel picks, from its banner to its clean stop.
+struct LiveNode: Sendable {
+    let node: Node
+    let directory: DataDirectory
+    let endpoints: Endpoints
+    private let banners: Counted
+
+    /// How often the banner was printed.
+    var bannerCount: Int { banners.texts.withLock { $0.count } }
+    var banner: String { banners.texts.withLock { $0.last ?? "" } }
+
+    private final class Counted: Sendable {
+        let texts = Mutex<[String]>([])
+    }
+
+    /// Runs `body` beside a node and stops the node after it; the data directory is gone then, unless `path` names one.
+    static func run(
+        flags: [(String, String)] = [],
+        environment: [String: String] = [:],
+        path: String? = nil,
+        _ body: @escaping @Sendable (LiveNode) async throws -> Void
+    ) async throws {
+        let directory = path ?? NSTemporaryDirectory() + "meshd-" + UUID().uuidString
+        defer { if path == nil { try? FileManager.default.removeItem(atPath: directory) } }
+        let ports = ["s3-listen", "admin-listen", "mesh-listen"].map { ($0, "127.0.0.1:0") }
+        let given = [("data-dir", directory), ("name", "n1")] + ports + flags
+        let settings = try SettingsSources(flags: given.map { (name: $0.0, text: $0.1) }).resolve()
+        let node = try Node(settings, environment: environment)
+        let banners = Counted()
+        let (up, ups) = AsyncStream.makeStream(of: Void.self)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask {
+                defer { ups.finish() }
+                try await node.run(Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }) { banner in
+                    banners.texts.withLock { $0.append(banner) }
+                    ups.yield()
+                }
+            }
+            tasks.addTask {
+                for await _ in up { break }
+                guard let endpoints = node.endpoints else { return }
+                do {
+                    let live = LiveNode(node: node, directory: node.directory, endpoints: endpoints, banners: banners)
+                    try await body(live)
+                } catch {
+                    await node.stop()
+                    throw error
+                }
+                await node.stop()
+            }
+            try await tasks.waitForAll()
+        }
+    }
+
+    /// The command line's client, by the data directory, as `meshd … --data-dir DIR` would find it.
+    func client() throws -> AdminClient {
+        try ClientOptions.parse(["--data-dir", directory.path]).client()
+    }
+
+    /// One request to the admin port as bytes; the status and the body of the answer.
+    func request(
+        _ line: String,
+        token: String? = nil,
+        body: String = ""
+    ) async throws -> (status: Int, body: String) {
+        let parts = endpoints.admin.split(separator: ":")
+        let port = try #require(Int(parts[1]))
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(host: String(parts[0]), port: port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                }
+            }
+        return try await channel.executeThenClose { inbound, outbound in
+            var text = "\(line) HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: \(body.utf8.count)\r\n"
+            if let token { text += "Authorization: Bearer \(token)\r\n" }
+            try await outbound.write(ByteBuffer(string: text + "\r\n" + body))
+            var answer = ""
+            for try await bytes in inbound { answer += String(buffer: bytes) }
+            let head = answer.prefix { !$0.isNewline }.split(separator: " ")
+            let status = head.count > 1 ? Int(head[1]) ?? 0 : 0
+            let rest = answer.range(of: "\r\n\r\n").map { String(answer[$0.upperBound...]) } ?? ""
+            return (status, rest)
+        }
+    }
+}
