@@ -47,7 +47,7 @@ extension StreamHandshake {
     }
 
     /// The initiator hears who answers, says who it is, and is done.
-    mutating func hearAnswer(_ message: [UInt8]) throws(HandshakeError) -> Step {
+    mutating func hearAnswer(_ message: [UInt8], _ strangerEpochMin: UInt32) throws(HandshakeError) -> Step {
         var reader = ByteReader(message)
         theirEphemeral = reader.array(KeyExchange.keyBytes)
         let sealedKey = reader.array(Self.sealedKeyBytes)
@@ -60,7 +60,7 @@ extension StreamHandshake {
         guard transcript?.open(proof) == [] else { throw .forged }
         let peer = NodeIdentity.name(of: key.bytes)
         if let expected, expected != peer { throw .unexpectedPeer }
-        if standing(peer) == .expelled { throw .expelled }
+        try admit(peer, strangerEpochMin)
 
         let sealedName = transcript!.seal(identity.publicKey)
         try exchange(identity.exchangeSecret, theirEphemeral)
@@ -78,9 +78,7 @@ extension StreamHandshake {
         try exchange(ephemeral, exchangeKey)
         guard let shown = transcript?.open(payload) else { throw .forged }
         let peer = NodeIdentity.name(of: key.bytes)
-        let held = standing(peer)
-        if held == .expelled { throw .expelled }
-        if held == .stranger, knock.epoch < keyring.strangerEpochMin { throw .stranger }
+        try admit(peer, keyring.strangerEpochMin)
         do throws(TokenError) {
             admission = shown.isEmpty ? nil : try Admission(shown)
             if let admission {
@@ -96,6 +94,16 @@ extension StreamHandshake {
             throw .token(error)
         }
         return Step(reply: nil, session: session(peer, key, admission: admission, isInitiator: false))
+    }
+
+    /// Both ends refuse the expelled, and those they never heard of with an epoch that an expelled node knows: it might
+    /// call under a new name, or wait under one where it is called.
+    private func admit(_ peer: NodeID, _ strangerEpochMin: UInt32) throws(HandshakeError) {
+        switch standing(peer) {
+        case .expelled: throw .expelled
+        case .stranger where (knock?.epoch ?? 0) < strangerEpochMin: throw .stranger
+        case .member, .stranger: break
+        }
     }
 
     private func session(

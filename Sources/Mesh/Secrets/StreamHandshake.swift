@@ -32,7 +32,7 @@ package struct StreamHandshake: Sendable, CustomReflectable {
 
     enum Stage {
         case awaitsKnock(Keyring, now: Int64)
-        case awaitsAnswer
+        case awaitsAnswer(strangerEpochMin: UInt32)
         case awaitsName(Keyring, now: Int64)
         case over
     }
@@ -64,7 +64,7 @@ package struct StreamHandshake: Sendable, CustomReflectable {
         random: (Int) -> [UInt8] = { SecureRandom.bytes($0) },
         standing: @escaping @Sendable (NodeID) -> Standing = { _ in .member }
     ) -> StreamHandshake? {
-        var handshake = StreamHandshake(identity, .awaitsAnswer, random, standing)
+        var handshake = StreamHandshake(identity, .awaitsAnswer(strangerEpochMin: 0), random, standing)
         handshake.expected = peer
         let knock: Knock
         let secret: Secret
@@ -73,6 +73,7 @@ package struct StreamHandshake: Sendable, CustomReflectable {
             guard let held = keyring.secret(epoch) else { return nil }
             knock = Knock(tag: keyring.meshID.tag, epoch: epoch, tokenBody: nil)
             secret = held
+            handshake.stage = .awaitsAnswer(strangerEpochMin: keyring.strangerEpochMin)
             handshake.admission = admission
             handshake.begin(knock, secret, meshID: keyring.meshID)
         case .join(let token):
@@ -117,7 +118,7 @@ package struct StreamHandshake: Sendable, CustomReflectable {
         guard message.count <= Self.messageBytesMax else { throw .malformed }
         switch current {
         case .awaitsKnock(let keyring, let now): return try hearKnock(message, keyring, now)
-        case .awaitsAnswer: return try hearAnswer(message)
+        case .awaitsAnswer(let strangerEpochMin): return try hearAnswer(message, strangerEpochMin)
         case .awaitsName(let keyring, let now): return try hearName(message, keyring, now)
         case .over: throw .outOfTurn
         }

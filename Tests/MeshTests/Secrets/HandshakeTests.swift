@@ -131,6 +131,13 @@ struct HandshakeRun {
         #expect(known.failure() == nil)
         var stranger = HandshakeRun(ring: ring, responderSees: .stranger)
         #expect(stranger.failure() == .stranger)
+        // Nor is a stranger believed that waits under an old epoch where a member calls.
+        var caller = HandshakeRun(purpose: .member(ring, epoch: 1), initiatorSees: .stranger)
+        #expect(caller.failure() == .stranger)
+        var recent = HandshakeRun(purpose: .member(ring, epoch: 2), ring: ring, initiatorSees: .stranger)
+        #expect(recent.failure() == nil)
+        var sleeper = HandshakeRun(purpose: .member(ring, epoch: 1), initiatorSees: .member)
+        #expect(sleeper.failure() == nil)
         var oldToken = HandshakeRun(purpose: .join(try Sample.token(epoch: 1)), ring: ring, responderSees: .stranger)
         #expect(oldToken.failure() == .token(.withdrawn))
         var newToken = HandshakeRun(purpose: .join(try Sample.token(epoch: 2)), ring: ring, responderSees: .stranger)
