@@ -129,6 +129,7 @@ extension Membership {
     /// Answers an accusation: a newer version makes every word against the older one void.
     mutating func refute(into outbox: inout [Directive]) {
         counters.refutations += 1
+        refutedAt = now
         renewSelf(into: &outbox) { $0.flags.insert(.refuting) }
         outbox.append(.event(.refuted(roster.record(own).version)))
     }
@@ -148,11 +149,17 @@ extension Membership {
     }
 
     /// What somebody who asks this node believes of it. A belief in its death needs no evidence: to answer it costs one
-    /// incarnation and spares the mesh a mistake.
+    /// incarnation and spares the mesh a mistake. A version that was just signed cannot be dead anywhere yet, and a
+    /// claim that it is gets no answer; else one liar could drive the versions up at will.
     mutating func hearBelief(_ belief: Belief, into outbox: inout [Directive]) -> Bool {
         let version = roster.record(own).version
         guard !departing else { return belief.version < version }
         if belief.version == version, !belief.status.isPresent {
+            guard !isRecent(answeredAt), !isRecent(refutedAt) else {
+                counters.discounted += 1
+                return false
+            }
+            answeredAt = now
             renewSelf(into: &outbox) { _ in }
             counters.refutations += 1
             outbox.append(.event(.refuted(roster.record(own).version)))
@@ -160,6 +167,9 @@ extension Membership {
         }
         return belief.version < version
     }
+
+    /// Within the shortest time in which a suspicion becomes a death.
+    func isRecent(_ time: Micros?) -> Bool { time.map { now - $0 < minimumMicros } ?? false }
 
     // MARK: Descriptions
 

@@ -14,6 +14,11 @@ extension Membership {
     /// again and again lately. Two or three nodes have no second witness, and need every word.
     mutating func mayRaise(_ accusations: [Accusation], against slot: Int) -> Bool {
         guard settings.accuserDiscount, memberCount >= 4, roster.status(slot) != .suspect else { return true }
+        // Versions that follow each other quickly look to others like as many refutations. One word can wait.
+        if slot == own, accusations.count == 1, isRecent(answeredAt) {
+            counters.discounted += 1
+            return false
+        }
         let hasCredit = accusations.contains { accusation in
             guard let accuser = roster.slot(of: accusation.accuser), accuser != own else { return true }
             return credit.isGood(accuser, now: now, settings: settings)

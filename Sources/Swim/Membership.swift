@@ -50,6 +50,9 @@ package struct Membership: Sendable {
     /// Whose accusations count.
     var acquaintance: Acquaintance
     var credit = Credit()
+    /// When this node last answered a mere claim of its death, and when it last spoke up at all against anything.
+    var answeredAt: Micros?
+    var refutedAt: Micros?
     /// No verdict falls before this time, after a pause of this node.
     var verdictsFrom: Micros = .min
     var isIsolated = false

@@ -82,6 +82,7 @@ import Testing
             crash("crash of 1 %", 0, 0, [9, 9, 11, 14], three) { $0.dead99 },
             crash("crash of 1 % at 10 % loss", 0, 0.1, [10, 10, 14, 14], three) { $0.dead99 },
             crash("crash of 1 % at 25 % loss", 0, 0.25, [16, 16, 20, 24], three) { $0.dead99 },
+            crash("crash of 1 % in bursts of 90 % loss", 0, nil, [16, 16, 20, 24], three) { $0.dead99 },
             calm("no fault, idle load", 0, "B/s/node", [300, 300, 300, 300], 60) { $0.bytesPerNodeSecond },
             calm("no fault, idle load", 0, "packets/s/node", [2.2, 2.2, 2.2, 2.2], 60) { $0.packetsPerNodeSecond },
             calm("no fault, 10 % loss, false suspicions", 0.1, "per node-hour", [0.1, 0.1, 0.1, 0.2], 600) {
@@ -91,6 +92,9 @@ import Testing
             calm("no fault, 25 % loss, false deaths", 0.25, "pairs", [0, 0, 0, 0], 300) { Double($0.falseDeaths) },
             calm("no fault, 25 % loss, load", 0.25, "B/s/node", [1_000, 1_000, 1_200, 1_500], 60) {
                 $0.bytesPerNodeSecond
+            },
+            calm("no fault, bursts of 90 %, false suspicions", nil, "per node-hour", [1, 1, 1, 1], 300) {
+                Double($0.falseSuspicions) * 3_600 / $0.seconds / Double($0.nodes * ($0.nodes - 1))
             },
             calm("no fault, bursts of 90 %, false deaths", nil, "pairs", [0, 0, 0, 0], 300) { Double($0.falseDeaths) },
             gray("80 % egress loss, usable-set changes", { $0.usableChanges }, [1, 1, 1, 1]) { $0.setEgress($1, $2) },
@@ -116,7 +120,7 @@ import Testing
     private static func crash(
         _ name: String,
         _ victims: Int,
-        _ loss: Double,
+        _ loss: Double?,
         _ bars: [Double],
         _ sides: [Side],
         _ value: @escaping (Outcome) -> Double
@@ -131,8 +135,8 @@ import Testing
         ) {
             simulation,
             count in
-            simulation.setLoss(loss)
-            let seconds = loss >= 0.25 ? 90 : 60
+            if let loss { simulation.setLoss(loss) } else { simulation.setBursts() }
+            let seconds = loss ?? 1 >= 0.25 ? 90 : 60
             return simulation.crashes(
                 BarsTests.spread(victims == 0 ? max(1, count / 100) : victims, of: count),
                 watch: Micros(seconds) * 1_000_000

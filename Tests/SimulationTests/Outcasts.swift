@@ -10,10 +10,12 @@ final class Outcasts {
     private(set) var violations: [String] = []
     private var node = -1
 
-    /// What a stranger or an outcast sends is not read.
+    /// What a stranger or an outcast sends is not read, and an outcast itself reads no more.
     func hear(_ body: [UInt8], isStream: Bool, from sender: NodeID, by node: Int, _ machine: Membership) {
         self.node = node
-        guard let status = machine.status(of: sender), status != .expelled else { return }
+        guard let status = machine.status(of: sender), status != .expelled,
+            machine.status(of: machine.ownRecord.id) != .expelled
+        else { return }
         if isStream {
             switch Frame.decode(body) {
             case .reply(_, let decrees, _), .tell(let decrees, _): for decree in decrees { learn(decree) }

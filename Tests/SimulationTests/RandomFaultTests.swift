@@ -92,9 +92,14 @@ import Testing
         }
         simulation.outside = Set(expelled)
         for target in expelled { simulation.crash(target) }
+        let rest = (0..<count).filter { !expelled.contains($0) }
         // A decree may have been lost with all who heard it; the operator gives it again.
-        if let first = (0..<count).first(where: { !expelled.contains($0) }) {
+        if let first = rest.first {
             for target in expelled { simulation.expel(target, at: first) }
+        }
+        // A newborn whose only seed was expelled is shown another.
+        for node in rest where simulation.stations[node].machine.presentCount == 1 {
+            if let other = rest.first(where: { $0 != node }) { simulation.join(node, through: other) }
         }
         let seconds = simulation.agreement(present: count - expelled.count, within: 240_000_000)
         #expect(seconds < 240, "I9: seed \(seed), \(count) nodes never agree")

@@ -141,6 +141,24 @@ import Testing
         #expect(usableTime(discount: false).usable < 10)
     }
 
+    @Test("claims of its death do not drive a node's versions up, and do not count as refutations") func claims() {
+        var observer = sampleMachine(12)
+        var victim = sampleMachine(12, seed: 3, own: 5)
+        for step in 1...600 {
+            let now = Micros(step) * 1_000_000
+            let version = victim.ownRecord.version
+            var outbox: [Directive] = []
+            // The claim and the accusation come together, so that both answers are one step for the others.
+            let claim = Message.ping(nonce: 1, quietSight, Belief(version: version, status: .dead))
+            victim.receive(encoded(claim), from: sampleRecord(1).id, at: now, into: &outbox)
+            let rumor = suspicion(5, [1], version: victim.ownRecord.version)
+            _ = hear(&victim, [rumor], at: now)
+            _ = hear(&observer, [rumor, .record(victim.ownRecord)], at: now + 1_000)
+            #expect(observer.isUsable(sampleRecord(5).id))
+        }
+        #expect(victim.ownRecord.version.incarnation <= 130)
+    }
+
     @Test("a newcomer buries nobody on one member's word, and whoever a quorum accuses") func tombstones() {
         func status(_ accusers: [Int]) -> Status? {
             var machine = sampleMachine(5)
