@@ -30,6 +30,8 @@ struct SealedPeer: Sendable {
     let publicKey: [UInt8]
     private var counter: UInt64
     private var shared: Secret?
+    /// The public key leaves no secret; asked once, because the answer costs as much as an exchange.
+    private var isBarren = false
     private var keys: [(epoch: UInt32, key: [UInt8])] = []
     private(set) var life: Life?
     var question: Question?
@@ -46,7 +48,10 @@ struct SealedPeer: Sendable {
     /// K for this pair and epoch; nil for a public key with which no secret can be had.
     mutating func key(_ epoch: UInt32, ring: Keyring, identity: NodeIdentity) -> [UInt8]? {
         if let cached = keys.first(where: { $0.epoch == epoch }) { return cached.key }
-        if shared == nil { shared = identity.shared(with: publicKey) }
+        if shared == nil, !isBarren {
+            shared = identity.shared(with: publicKey)
+            isBarren = shared == nil
+        }
         guard let shared, let secret = ring.secret(epoch) else { return nil }
         let isFirst = identity.publicKey.lexicographicallyPrecedes(publicKey)
         let input =

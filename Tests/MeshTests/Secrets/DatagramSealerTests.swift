@@ -1,4 +1,4 @@
-import Mesh
+@testable import Mesh
 import Swim
 import Testing
 
@@ -165,5 +165,61 @@ import Testing
         }
         #expect(pair.b.counters.answered == before.answered && pair.b.counters.challenged == before.challenged)
         #expect(pair.b.open(genuine, now: 1).body != nil)
+    }
+
+    @Test("a member that seals nonsense under its own key changes nothing either")
+    func nonsense() {
+        for isProved in [false, true] {
+            var pair = SealedPair()
+            if isProved { pair.meet() }
+            for count in 0..<16 {
+                let body = [UInt8](repeating: 0, count: count)
+                for kind in [DatagramHeader.Kind.question, .answer] {
+                    let datagram = pair.a.seal(kind, body, to: pair.bID.handle)!
+                    #expect(pair.b.open(datagram, now: 0).refusal == .malformed)
+                }
+            }
+            let zeros = [UInt8](repeating: 0, count: 32)
+            #expect(pair.b.open(pair.a.seal(.answer, zeros, to: pair.bID.handle)!, now: 0).refusal == .unasked)
+            let question = pair.b.challenge(pair.aID, padTo: 0, now: 0)!
+            let other = question.nonce.map { $0 ^ 1 }
+            #expect(pair.b.open(pair.a.seal(.answer, other, to: pair.bID.handle)!, now: 0).refusal == .unasked)
+            // The answer of another member to a question that it was not asked.
+            pair.b.learn(Sample.node(3).id, key: Sample.node(3).key)
+            var third = DatagramSealer(identity: Sample.node(3), keyring: Sample.keyring(), boot: 1)
+            third.learn(pair.bID, key: Sample.node(2).key)
+            let stolen = third.seal(.answer, question.nonce, to: pair.bID.handle)!
+            #expect(pair.b.open(stolen, now: 0).refusal == .unasked)
+        }
+    }
+
+    @Test("a public key that leaves no secret can be learned, and leads to nothing")
+    func barrenKeys() {
+        var pair = SealedPair()
+        // The neutral element, and no point at all.
+        for first: UInt64 in [1 << 56, 2 << 56] {
+            let key = PublicKey(first, 0, 0, 0)
+            let id = NodeIdentity.name(of: key.bytes)
+            #expect(pair.a.learn(id, key: key) == true)
+            #expect(pair.a.seal([1], to: id) == nil && pair.a.challenge(id, padTo: 0, now: 0) == nil)
+            var header = DatagramHeader(
+                kind: .body,
+                epoch: 1,
+                tag: Sample.admin.meshID.tag,
+                sender: id.handle,
+                boot: 1,
+                counter: 1
+            ).encoded
+            header += [UInt8](repeating: 0, count: 40)
+            #expect(pair.a.open(header, now: 0).refusal == .forged)
+        }
+    }
+
+    @Test("an entry that has used its counters seals no more, and the next begins above it")
+    func counters() {
+        var peer = SealedPeer(id: Sample.node(2).id, publicKey: Sample.node(2).publicKey, serial: 3)
+        #expect(peer.count() == 3 << 40 + 1 && peer.count() == 3 << 40 + 2)
+        var last = SealedPeer(id: Sample.node(2).id, publicKey: Sample.node(2).publicKey, serial: (1 << 24) - 1)
+        #expect(last.count() == UInt64.max << 40 + 1)
     }
 }
