@@ -2,7 +2,8 @@
 package enum Directive: Sendable {
     /// Seal and send one datagram. The body never exceeds `Settings.bodyBytes`.
     case send([UInt8], to: NodeID, at: Endpoint)
-    /// Deliver a frame on the sealed control stream to a member; to fail silently is allowed.
+    /// Deliver a frame on the sealed control stream to a member; to fail is allowed. When its machine refuses the
+    /// stream, `streamFailed` wants to know.
     case stream([UInt8], to: NodeID, at: Endpoint)
     /// Deliver a frame by stream to an address whose owner is not known yet; the handshake names it.
     case greet([UInt8], at: Endpoint)
@@ -36,6 +37,8 @@ package struct Counters: Sendable, Equatable {
     package var overLimit = 0
     package var questions = 0
     package var rounds = 0
+    /// Streams refused by a silent member's own machine.
+    package var refusals = 0
     package var suspicions = 0
     package var deaths = 0
     package var refutations = 0

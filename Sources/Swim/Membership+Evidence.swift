@@ -2,16 +2,16 @@ extension Membership {
     // MARK: This node as a witness
 
     /// Signs an accusation as this node.
-    func accuse(_ slot: Int, version: Version, phi: Double) -> Accusation {
+    func accuse(_ slot: Int, version: Version, phi: Double, isRefused: Bool = false) -> Accusation {
         let accuser = roster.record(own).id.handle
-        let weight = Accusation.sixteenths(of: min(phi, settings.accuserPhiMax))
+        let weight = Accusation.weight(of: min(phi, settings.accuserPhiMax), isRefused: isRefused)
         let bytes = Accusation.signedBytes(
             accuser: accuser,
             target: roster.record(slot).id.handle,
             version: version,
-            sixteenths: weight
+            weight: weight
         )
-        return Accusation(accuser: accuser, sixteenths: weight, signature: signer.sign(bytes))
+        return Accusation(accuser: accuser, weight: weight, signature: signer.sign(bytes))
     }
 
     /// This node's φ for a member, from its own unanswered questions.
@@ -54,6 +54,13 @@ extension Membership {
         if caseFor(slot).map({ evidence($0) < settings.deadPhi }) ?? false { askSoon(slot) }
     }
 
+    /// Signs that the member's machine refused this node, which makes a suspect at once.
+    mutating func testify(_ slot: Int, version: Version, into outbox: inout [Directive]) {
+        if roster.status(slot) == .alive { counters.suspicions += 1 }
+        let mine = accuse(slot, version: version, phi: settings.accuserPhiMax, isRefused: true)
+        join([mine], against: slot, version: version, into: &outbox)
+    }
+
     /// Whether a member was met so lately that it may not know this node yet, and cannot be expected to answer it.
     func isStranger(_ slot: Int) -> Bool {
         guard paths[slot].samples == 0 else { return false }
@@ -84,7 +91,7 @@ extension Membership {
             accuser: accusation.accuser,
             target: target,
             version: version,
-            sixteenths: accusation.sixteenths
+            weight: accusation.weight
         )
         return signer.isValid(accusation.signature, of: bytes, by: roster.record(accuser).key)
     }
@@ -103,7 +110,7 @@ extension Membership {
         }
         let known = cases[slot]
         var sound: [Accusation] = []
-        for accusation in accusations where (known?.weight(of: accusation.accuser) ?? 0) < accusation.sixteenths {
+        for accusation in accusations where (known?.weight(of: accusation.accuser) ?? 0) < accusation.weight {
             // Whose word does not count is not worth a look at his signature.
             if decrees.outlaws(accusation.accuser) != nil {
                 counters.outcasts += 1
@@ -142,6 +149,7 @@ extension Membership {
             suspicion = Suspicion(version: version, since: now)
         }
         var isNew = false
+        let wasRefused = suspicion.refusals > 0
         for accusation in accusations {
             let zone = roster.slot(of: accusation.accuser).map { roster.record($0).zone } ?? 0
             if suspicion.join(accusation, zone: zone, settings: settings) {
@@ -163,25 +171,36 @@ extension Membership {
         }
         // What goes beyond a full case shortens nothing, and is not told again.
         let worth = min(phi, settings.deadPhi)
-        if suspicion.toldPhi == 0 || worth - suspicion.toldPhi >= 1 {
+        let refusals = settings.refusals ? min(suspicion.refusals, settings.quorum(members: memberCount)) : 0
+        if suspicion.toldPhi == 0 || worth - suspicion.toldPhi >= 1 || refusals > suspicion.toldRefusals {
             let isFirst = suspicion.toldPhi == 0
             suspicion.toldPhi = worth
+            suspicion.toldRefusals = refusals
             spreadWord(slot, tellings: isFirst ? 0 : Self.briefTellings)
         }
         cases[slot] = suspicion
         setVerdict(slot)
+        if settings.refusals, !wasRefused, suspicion.refusals > 0,
+            suspicion.weight(of: roster.record(own).id.handle) == 0
+        {
+            lookSoon(at: slot, into: &outbox)
+        }
     }
 
     /// Sets the time of the verdict that the evidence asks for, if that is sooner than the one that is set.
     mutating func setVerdict(_ slot: Int) {
         guard var suspicion = cases[slot] else { return }
         let minimum = minimumMicros
-        let wait = Suspicion.waitMicros(
+        var wait = Suspicion.waitMicros(
             phi: evidence(suspicion),
             minimum: minimum,
             maximum: settings.maximumMicros(minimum: minimum),
             settings: settings
         )
+        if settings.refusals, suspicion.refusals >= settings.quorum(members: memberCount) {
+            let loss = settings.phiGate ? lossEstimate : 0
+            wait = min(wait, settings.refusedMicros(members: memberCount, loss: loss))
+        }
         let due = max(now, suspicion.since + wait)
         guard due < suspicion.deadline else { return }
         suspicion.deadline = due

@@ -96,7 +96,7 @@ extension Membership {
     /// The heaviest accusations that together make a full case: more would be bytes without effect.
     private func bundle(_ suspicion: Suspicion) -> [Accusation] {
         let sorted = suspicion.accusations.sorted {
-            $0.sixteenths != $1.sixteenths ? $0.sixteenths > $1.sixteenths : $0.accuser < $1.accuser
+            $0.weight != $1.weight ? $0.weight > $1.weight : $0.accuser < $1.accuser
         }
         var chosen: [Accusation] = []
         var phi = 0.0

@@ -15,6 +15,8 @@ struct Inquiry: Sendable {
     let askedAt: Micros
     /// Asked by turn, and not because of an earlier silence.
     let isScheduled: Bool
+    /// Asked because others were refused: to see for oneself, so without relays.
+    let isJuror: Bool
     var phase: Phase
     /// When the direct answer is overdue, and when the round is over.
     var deadline: Micros
@@ -64,7 +66,12 @@ extension Membership {
 
     // MARK: A round
 
-    private mutating func ask(_ slot: Int, isScheduled: Bool, into outbox: inout [Directive]) {
+    private mutating func ask(
+        _ slot: Int,
+        isScheduled: Bool,
+        isJuror: Bool = false,
+        into outbox: inout [Directive]
+    ) {
         guard inquiries.count < Self.inquiriesMax, !isAsking(slot) else { return }
         let record = roster.record(slot)
         let patience = patienceMicros(slot)
@@ -74,6 +81,7 @@ extension Membership {
             version: record.version,
             askedAt: now,
             isScheduled: isScheduled,
+            isJuror: isJuror,
             phase: .asked,
             deadline: now + patience,
             verdictAt: now + max(2 * patience, min(4 * patience, health.stretch(settings.periodMicros)))
@@ -115,7 +123,7 @@ extension Membership {
             return
         }
         noteSilence(slot, askedAt: inquiries[at].askedAt)
-        let relays = pickRelays(for: slot)
+        let relays = inquiries[at].isJuror ? [] : pickRelays(for: slot)
         inquiries[at].phase = .relayed
         inquiries[at].relays = relays.map { roster.record($0).id.handle }
         let nonce = inquiries[at].nonce
@@ -126,6 +134,26 @@ extension Membership {
         }
         // The stream takes another way through kernel and switches: it tells loss of datagrams from loss of a node.
         outbox.append(.stream(Frame.ping(nonce: nonce).encoded(), to: target.id, at: target.endpoint))
+    }
+
+    // MARK: Refusals
+
+    /// A stream to the member was refused by its own machine. Beside a datagram without an answer that is no silence but
+    /// a word: the process has gone. Without one it is a reason to ask.
+    mutating func hearRefusal(of slot: Int, into outbox: inout [Directive]) {
+        guard roster.isPresent(slot), !isStranger(slot) else { return }
+        let version = roster.record(slot).version
+        guard inquiries.contains(where: { $0.slot == slot && $0.phase == .relayed && $0.version == version }) else {
+            return lookSoon(at: slot, into: &outbox)
+        }
+        counters.refusals += 1
+        testify(slot, version: version, into: &outbox)
+    }
+
+    /// A few of all members look at once, whoever else has the same reason to.
+    mutating func lookSoon(at slot: Int, into outbox: inout [Directive]) {
+        guard random.unit() * Double(max(1, memberCount)) < settings.jurors, !isAsking(slot) else { return }
+        ask(slot, isScheduled: false, isJuror: true, into: &outbox)
     }
 
     private mutating func noteSilence(_ slot: Int, askedAt: Micros) {

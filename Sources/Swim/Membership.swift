@@ -212,6 +212,22 @@ package struct Membership: Sendable {
         startGossip()
     }
 
+    /// Takes the news that a stream to a member could not be opened because its machine refused it, or that an open one
+    /// was broken off: in either case the process may have gone.
+    package mutating func streamFailed(
+        to peer: NodeID,
+        isRefused: Bool,
+        at now: Micros,
+        into outbox: inout [Directive]
+    ) {
+        observe(now)
+        guard settings.refusals, let slot = roster.slot(of: peer.handle), roster.record(slot).id == peer, slot != own,
+            roster.isPresent(slot)
+        else { return }
+        if isRefused { hearRefusal(of: slot, into: &outbox) } else { lookSoon(at: slot, into: &outbox) }
+        startGossip()
+    }
+
     /// Lets everything happen that is due.
     package mutating func advance(to now: Micros, into outbox: inout [Directive]) {
         observe(now)

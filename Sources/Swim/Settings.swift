@@ -42,6 +42,8 @@ package struct Settings: Sendable, Equatable {
     /// What one accuser can weigh at most: half a death sentence.
     package var accuserPhiMax = 4.0
     package var accusersMax = 6
+    /// How many of those who hear of a refusal look for themselves, on average: enough for a quorum, at any N.
+    package var jurors = 8.0
     /// m: no suspicion is shorter, so that a pause of four seconds kills nobody. Zero is the `fast` profile.
     package var minimumMicros: Micros = 5_000_000
     package var maximumFactor = 4
@@ -100,6 +102,9 @@ package struct Settings: Sendable, Equatable {
     /// Witnesses that are refuted again and again lose the power to raise a suspicion alone.
     package var accuserDiscount = true
 
+    /// A member whose machine refuses streams is dead sooner than one that is silent: a paused process is never refused.
+    package var refusals = true
+
     /// Shared by all nodes of a mesh; it keeps outsiders from crafting equal view digests.
     package var digestKey: UInt64 = 0x6d65_7368_6420_7631
 
@@ -144,10 +149,11 @@ package struct Settings: Sendable, Equatable {
         try require((16_384...1_048_576).contains(frameBytes), "frameBytes", "between 16 KiB and 1 MiB")
         try require((0...8_192).contains(metaBytes), "metaBytes", "at most 8 KiB")
         try require(suspectPhi > 0 && suspectPhi < deadPhi, "deadPhi", "death needs more evidence than suspicion")
-        try require(accuserPhiMax > 0 && accuserPhiMax <= 15, "accuserPhiMax", "a weight travels in sixteenths")
+        try require(accuserPhiMax > 0 && accuserPhiMax <= 7.5, "accuserPhiMax", "a weight travels in 7 bits")
         try require((1...8).contains(accusersMax), "accusersMax", "a bundle of at most 8 fits a datagram")
         try require(identityMicros >= 0, "identityMicros", "not negative")
         try require(refutedMax >= 1, "refutedMax", "everybody may err once")
+        try require(jurors >= 0, "jurors", "not negative")
         try require(minimumMicros >= 0, "minimumMicros", "not negative")
         try require((1...16).contains(maximumFactor), "maximumFactor", "between 1 and 16")
         try require(lossMin > 0 && lossMin < lossMax && lossMax < 1, "lossMin", "0 < lossMin < lossMax < 1")
@@ -172,6 +178,11 @@ package struct Settings: Sendable, Equatable {
         }
         let spread = Double(2 * spreadMicros(members: members) + 500_000) / (1 - loss)
         return max(minimumMicros, Micros(spread))
+    }
+
+    /// The wait when a quorum was refused: no pause has to be outlived, only the word and its refutation must travel.
+    package func refusedMicros(members: Int, loss: Double) -> Micros {
+        Micros(Double(spreadMicros(members: members) + 500_000) / (1 - loss))
     }
 
     /// The longest wait between suspicion and death.

@@ -11,6 +11,8 @@ package struct Suspicion: Sendable {
     private var zones: [UInt64] = []
     /// The evidence that was last passed on.
     package var toldPhi = 0.0
+    /// The refusals that were last passed on.
+    package var toldRefusals = 0
     /// The deadline that is set; an older one that fires is void.
     package var deadline: Micros = .max
     /// When the verdict fell, for a member that is dead.
@@ -23,16 +25,13 @@ package struct Suspicion: Sendable {
 
     /// What an accuser's known weight is, zero when it is none.
     package func weight(of accuser: UInt64) -> UInt8 {
-        accusations.first { $0.accuser == accuser }?.sixteenths ?? 0
+        accusations.first { $0.accuser == accuser }?.weight ?? 0
     }
 
     /// Adds one verified accusation; false when nothing is new. A full case drops its lightest for a heavier one.
     package mutating func join(_ accusation: Accusation, zone: UInt64, settings: Settings) -> Bool {
-        var accusation = accusation
-        let heaviest = Accusation.sixteenths(of: settings.accuserPhiMax)
-        if accusation.sixteenths > heaviest { accusation.sixteenths = heaviest }
         if let known = accusations.firstIndex(where: { $0.accuser == accusation.accuser }) {
-            guard accusations[known].sixteenths < accusation.sixteenths else { return false }
+            guard accusations[known].weight < accusation.weight else { return false }
             accusations[known] = accusation
             return true
         }
@@ -44,14 +43,14 @@ package struct Suspicion: Sendable {
         var lightest = 0
         for index in accusations.indices {
             let (a, b) = (accusations[index], accusations[lightest])
-            if a.sixteenths < b.sixteenths || (a.sixteenths == b.sixteenths && a.accuser > b.accuser) {
+            if a.weight < b.weight || (a.weight == b.weight && a.accuser > b.accuser) {
                 lightest = index
             }
         }
         let least = accusations[lightest]
         guard
-            accusation.sixteenths > least.sixteenths
-                || (accusation.sixteenths == least.sixteenths && accusation.accuser < least.accuser)
+            accusation.weight > least.weight
+                || (accusation.weight == least.weight && accusation.accuser < least.accuser)
         else { return false }
         accusations[lightest] = accusation
         zones[lightest] = zone
@@ -65,13 +64,19 @@ package struct Suspicion: Sendable {
         zones.remove(at: at)
     }
 
+    /// How many witnesses were refused by the member's own machine.
+    package var refusals: Int { accusations.count { $0.isRefused } }
+
     /// The sum of all weights; where there are several zones, one of them counts at most half a death.
     package func phi(zoneCount: Int, settings: Settings) -> Double {
-        guard zoneCount >= 2 else { return accusations.reduce(0) { $0 + $1.phi } }
+        let phiMax = settings.accuserPhiMax
+        guard zoneCount >= 2 else { return accusations.reduce(0) { $0 + min($1.phi, phiMax) } }
         var sum = 0.0
         for index in zones.indices where zones.firstIndex(of: zones[index]) == index {
             var ofZone = 0.0
-            for other in zones.indices where zones[other] == zones[index] { ofZone += accusations[other].phi }
+            for other in zones.indices where zones[other] == zones[index] {
+                ofZone += min(accusations[other].phi, phiMax)
+            }
             sum += min(ofZone, settings.deadPhi / 2)
         }
         return sum

@@ -56,9 +56,9 @@ struct Byzantine {
                 accuser: handle,
                 target: truth.id.handle,
                 version: truth.version,
-                sixteenths: 255
+                weight: 255
             )
-            return Accusation(accuser: handle, sixteenths: 255, signature: signer.sign(bytes))
+            return Accusation(accuser: handle, weight: 255, signature: signer.sign(bytes))
         }
     }
 

@@ -184,10 +184,10 @@ import Testing
             accuser: handle,
             target: truth.id.handle,
             version: truth.version,
-            sixteenths: 64
+            weight: 64
         )
         let signature = Names.Signer(key: Names.key(accuser)).sign(bytes)
-        return Accusation(accuser: handle, sixteenths: 64, signature: signature)
+        return Accusation(accuser: handle, weight: 64, signature: signature)
     }
 
     @Test("two operators' decrees, late, doubled, out of order and with forgeries between, make one view")

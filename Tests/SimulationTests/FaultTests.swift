@@ -193,9 +193,9 @@ let seedCount: Int = {
                     accuser: handle,
                     target: truth.id.handle,
                     version: truth.version,
-                    sixteenths: 64
+                    weight: 64
                 )
-                return Accusation(accuser: handle, sixteenths: 64, signature: signer.sign(bytes))
+                return Accusation(accuser: handle, weight: 64, signature: signer.sign(bytes))
             }
             var writer = ByteWriter(capacity: 1_100)
             Codec.encode(.gossip(Sight(digest: random.next(), flags: [.quiet, .flooded], health: 0)), into: &writer)

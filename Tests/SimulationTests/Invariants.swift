@@ -92,7 +92,7 @@ final class Invariants {
             accuser: accusation.accuser,
             target: Names.id(subject).handle,
             version: version,
-            sixteenths: accusation.sixteenths
+            weight: accusation.weight
         )
         let key = machine.roster.record(slot).key
         return Names.Signer(key: key).isValid(accusation.signature, of: bytes, by: key)

@@ -27,7 +27,13 @@ protocol Station {
     var nextDeadline: Micros { mutating get }
     mutating func receive(_ body: Body, isStream: Bool, from: Int, at: Micros, into: inout Post<Body>)
     mutating func advance(to: Micros, into: inout Post<Body>)
+    /// A stream to that node was refused by its machine.
+    mutating func refused(by: Int, at: Micros, into: inout Post<Body>)
     static func fingerprint(_ body: Body) -> UInt64
+}
+
+extension Station {
+    mutating func refused(by: Int, at: Micros, into: inout Post<Body>) {}
 }
 
 /// What one call of a station gave back; reused.
@@ -41,7 +47,7 @@ final class Simulation<S: Station> {
     enum Condition { case running, paused, down }
 
     private struct Event {
-        enum Kind: UInt8 { case wake, datagram, stream, act }
+        enum Kind: UInt8 { case wake, datagram, stream, refusal, act }
         let at: Micros
         let order: UInt64
         let kind: Kind
@@ -60,6 +66,8 @@ final class Simulation<S: Station> {
     var random: Random
     /// Nodes whose view nobody asks for.
     var outside: Set<Int> = []
+    /// Nodes whose machine refuses streams, whether or not the node runs. Asked, never walked.
+    var isRefusing: Set<Int> = []
     private(set) var now: Micros = 0
     private(set) var trace: UInt64 = 0xcbf2_9ce4_8422_2325
     private(set) var notes: [Note] = []
@@ -104,7 +112,14 @@ final class Simulation<S: Station> {
         push(.act, node: 0, from: 0, payload: acts.count - 1, at: time)
     }
 
+    /// The whole machine goes: nothing answers any more.
     func crash(_ node: Int) { conditions[node] = .down }
+
+    /// The process goes and its machine stays: it refuses streams.
+    func kill(_ node: Int) {
+        conditions[node] = .down
+        isRefusing.insert(node)
+    }
 
     func pause(_ node: Int) { if conditions[node] == .running { conditions[node] = .paused } }
 
@@ -122,6 +137,7 @@ final class Simulation<S: Station> {
     func restart(_ node: Int, _ station: S) {
         stations[node] = station
         conditions[node] = .running
+        isRefusing.remove(node)
         inboxes[node] = []
         wakes[node] = .max
         setWake(node)
@@ -172,6 +188,10 @@ final class Simulation<S: Station> {
                 inboxes[node].append((body, Int(event.from), event.kind == .stream))
             case .paused, .down: break
             }
+        case .refusal:
+            guard conditions[node] == .running else { return }
+            stations[node].refused(by: Int(event.from), at: now, into: &post)
+            settle(node)
         case .act: acts[Int(event.payload)](self)
         }
     }
@@ -223,6 +243,10 @@ final class Simulation<S: Station> {
                 let back = network.carries(parcel.to, from, now: now + wait, random: &random)
                 if there && back {
                     let delay = wait + 3 * network.delay(random: &random)
+                    if isRefusing.contains(parcel.to) {
+                        push(.refusal, node: from, from: parcel.to, payload: 0, at: now + delay)
+                        return
+                    }
                     put(parcel.body, .stream, to: parcel.to, from: from, at: now + delay)
                     return
                 }

@@ -96,6 +96,11 @@ struct SwimStation: Station {
         mutating get { machine.nextDeadline - ahead }
     }
 
+    mutating func refused(by node: Int, at time: Micros, into post: inout Post<[UInt8]>) {
+        machine.streamFailed(to: Names.id(node), isRefused: true, at: time + ahead, into: &outbox)
+        obey(time, into: &post)
+    }
+
     mutating func receive(_ body: [UInt8], isStream: Bool, from: Int, at now: Micros, into post: inout Post<[UInt8]>) {
         outcasts?.hear(body, isStream: isStream, from: Names.id(from), by: index, machine)
         if isStream {

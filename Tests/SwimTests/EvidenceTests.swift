@@ -30,7 +30,7 @@ import Testing
             for index in stride(from: order.count - 1, to: 0, by: -1) { order.swapAt(index, random.below(index + 1)) }
             for rumor in order { _ = tell(&machine, [rumor]) }
             let found = machine.evidence(against: sampleRecord(9).id)?.accusations ?? []
-            seen.insert(found.map { $0.accuser ^ UInt64($0.sixteenths) }.sorted())
+            seen.insert(found.map { $0.accuser ^ UInt64($0.weight) }.sorted())
             #expect(machine.status(of: sampleRecord(9).id) == .suspect, "seed \(seed)")
         }
         #expect(seen.count == 1, "seed \(seed)")
@@ -88,7 +88,7 @@ import Testing
         var left = sampleRecord(9, incarnation: 6)
         left.flags = .leaving
         var crooked = sampleAccusation(2, of: 9, version: Self.first, phi: 4)
-        crooked.sixteenths = 60
+        crooked.weight = 60
         _ = tell(
             &machine,
             [

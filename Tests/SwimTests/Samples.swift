@@ -71,15 +71,15 @@ func sampleRecord(_ index: Int, zone: UInt64 = 0, generation: UInt64 = 1, incarn
 
 func sampleAccusation(_ accuser: Int, of target: Int, version: Version, phi: Double) -> Accusation {
     let signer = SampleSigner(key: sampleKey(accuser))
-    let weight = Accusation.sixteenths(of: phi)
+    let weight = Accusation.weight(of: phi)
     let handle = signer.name(of: signer.key).handle
     let bytes = Accusation.signedBytes(
         accuser: handle,
         target: sampleRecord(target).id.handle,
         version: version,
-        sixteenths: weight
+        weight: weight
     )
-    return Accusation(accuser: handle, sixteenths: weight, signature: signer.sign(bytes))
+    return Accusation(accuser: handle, weight: weight, signature: signer.sign(bytes))
 }
 
 /// A machine that knows members 0 to `count - 1` and is one of them.
