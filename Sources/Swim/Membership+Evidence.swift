@@ -251,7 +251,8 @@ extension Membership {
     }
 
     mutating func noteChange(_ slot: Int, from: Status?, into outbox: inout [Directive]) {
-        changedAt[slot] = now
+        // A new version of the living is no change: people ask since when a member is what it is.
+        if from != roster.status(slot) { changedAt[slot] = now }
         if from == nil || from?.isPresent != roster.status(slot).isPresent || roster.status(slot) == .alive {
             lastChange = now
         }

@@ -39,17 +39,15 @@ package enum LanDiscovery {
             // Linux gives a socket every group that anybody on the machine has joined, unless it is told not to.
             .channelOption(ChannelOptions.Types.SocketOption(level: .ip, name: ipMulticastAll), value: 0)
             .bind(to: group) { channel in
-                let joins = devices.map { device in
-                    (channel as? any MulticastChannel)?.joinGroup(group, device: device)
-                        ?? channel.eventLoop.makeFailedFuture(ChannelError.operationUnsupported)
-                }
-                return EventLoopFuture.andAllSucceed(joins, on: channel.eventLoop).flatMapThrowing {
+                channel.eventLoop.makeCompletedFuture {
                     try NIOAsyncChannel<AddressedEnvelope<ByteBuffer>, AddressedEnvelope<ByteBuffer>>(
                         wrappingChannelSynchronously: channel
                     )
                 }
             }
         try await channel.executeThenClose { inbound, outbound in
+            guard let member = channel.channel as? any MulticastChannel else { return }
+            for device in devices { try await member.joinGroup(group, device: device).get() }
             var budget = Budget(perSecond: answersPerSecond)
             for try await question in inbound {
                 guard case .question(let nonce) = LanMessage(Array(question.data.readableBytesView)),

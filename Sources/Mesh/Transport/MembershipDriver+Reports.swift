@@ -37,7 +37,7 @@ extension MembershipDriver {
             address: record.endpoint.description,
             zone: description?.zone ?? "",
             state: Self.state(member),
-            sinceMillis: Self.unixMillis(member.since, now, unix),
+            sinceMillis: Self.unixMillis(since(member), now, unix),
             phi: Self.rounded(max(member.phi, member.status == .suspect ? member.accusedPhi : 0)),
             reach: isSelf ? "self" : "\(member.reach)",
             rttMicros: member.roundTripMicros > 0 ? member.roundTripMicros : nil,
@@ -55,6 +55,11 @@ extension MembershipDriver {
             freeBytes: description?.freeBytes ?? 0,
             clockSkewMillis: isSelf ? nil : clockSkews[record.id]
         )
+    }
+
+    /// The machine met itself at the zero of its clock; people want to know since when it runs.
+    private func since(_ member: Member) -> Micros {
+        member.record.id == id ? max(member.since, startedAt) : member.since
     }
 
     /// Nil for what was heard before this node's own view changed: the answer is older than the question.
@@ -132,7 +137,7 @@ extension MembershipDriver {
             id: subject.description,
             seenFrom: told.name,
             state: Self.state(member),
-            sinceMillis: Self.unixMillis(member.since, now, unix),
+            sinceMillis: Self.unixMillis(since(member), now, unix),
             phi: Self.rounded(max(member.phi, member.accusedPhi)),
             suspectPhi: membership.settings.suspectPhi,
             deadPhi: membership.settings.deadPhi,

@@ -6,8 +6,11 @@ import Swim
 /// What the node is and believes.
 extension AdminFace {
     func addStatus(to api: RouterGroup<BasicRequestContext>) {
-        api.get("status") { _, _ in try Self.yes(status()) }
-        api.get("cluster/status") { _, _ in try Self.yes(cluster()) }
+        api.get("status") { _, _ in
+            let present = (try? await node.mesh().counters())?.present ?? 1
+            return try Self.yes(status(present: present))
+        }
+        api.get("cluster/status") { _, _ in try await Self.yes(cluster()) }
         api.get("config") { _, _ in try Self.yes(ConfigAnswer(node.settings)) }
         api.post("doctor") { _, _ in
             do {
@@ -25,19 +28,21 @@ extension AdminFace {
         return statistics.isReadOnly ? "read-only" : "healthy"
     }
 
-    private func status() -> StatusAnswer {
+    private func status(present: Int) -> StatusAnswer {
         let statistics = node.store.statistics()
-        let endpoints = node.endpoints
+        let faces = node.faces
         return StatusAnswer(
             name: node.settings.name,
             node: node.identity.id.description,
             zone: node.settings.zone,
             version: Meshd.version,
-            mode: "standalone",
+            mode: Self.mode(present: present),
             health: health,
             uptimeSeconds: (max(JSON.nowMillis(), node.startedMillis) - node.startedMillis) / 1000,
-            s3: endpoints?.s3 ?? "",
-            admin: endpoints?.admin ?? "",
+            s3: faces.s3,
+            admin: faces.admin,
+            mesh: node.endpoints?.mesh ?? "",
+            present: present,
             storage: .init(
                 buckets: node.coordinator.buckets().count,
                 versions: statistics.versions,
@@ -53,21 +58,28 @@ extension AdminFace {
         )
     }
 
-    private func cluster() -> ClusterAnswer {
-        ClusterAnswer(
-            enabled: false,
-            mode: "standalone",
-            nodes: [
-                .init(
-                    id: node.identity.id.description,
-                    name: node.settings.name,
-                    zone: node.settings.zone,
-                    state: "alive",
-                    s3: node.endpoints?.s3 ?? ""
-                )
-            ],
+    /// All members as this node sees them; itself alone while it takes no part in a mesh.
+    private func cluster() async -> ClusterAnswer {
+        let report = try? await node.mesh().report()
+        let own = ClusterAnswer.Member(
+            id: node.identity.id.description,
+            name: node.settings.name,
+            zone: node.settings.zone,
+            state: "alive",
+            s3: node.faces.s3
+        )
+        let nodes = report?.members.map { line in
+            ClusterAnswer.Member(id: line.id, name: line.name, zone: line.zone, state: line.state.rawValue, s3: line.s3)
+        }
+        let present = report?.present ?? 1
+        return ClusterAnswer(
+            enabled: present > 1,
+            mode: Self.mode(present: present),
+            nodes: nodes ?? [own],
             health: health,
             features: ["versioning": true, "conditionalWrites": true, "replication": false]
         )
     }
+
+    private static func mode(present: Int) -> String { present > 1 ? "mesh" : "standalone" }
 }

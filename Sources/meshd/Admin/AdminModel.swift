@@ -38,6 +38,10 @@ struct StatusAnswer: Codable, Sendable {
     var uptimeSeconds: UInt64
     var s3: String
     var admin: String
+    /// Where other nodes connect; empty while nobody can.
+    var mesh: String
+    /// Members of the mesh that take part, this node included.
+    var present: Int
     var storage: Storage
     var accessKeys: Int
 }

@@ -15,6 +15,7 @@ struct StatusCommand: AsyncParsableCommand {
                 rows: [
                     ["health", status.health], ["mode", status.mode], ["version", status.version],
                     ["id", status.node], ["zone", status.zone], ["s3", status.s3], ["admin", status.admin],
+                    ["mesh", status.mesh], ["members present", "\(status.present)"],
                     ["up", SettingKind.text(ofMillis: status.uptimeSeconds * 1000)],
                     ["buckets", "\(storage.buckets)"], ["versions", "\(storage.versions)"],
                     ["bytes", "\(storage.logicalBytes)"], ["free bytes", "\(storage.freeBytes)"],

@@ -83,7 +83,11 @@ struct MeshService: Sendable {
             }
         }
         // Who left by command has said goodbye already.
-        if let members = node.setMesh(nil) { await members.stop(leave: true) }
+        if let members = node.setMesh(nil) {
+            // A goodbye takes a moment to spread; who is alone has nobody to tell.
+            let present = (try? await members.counters())?.present ?? 1
+            await members.stop(leave: present > 1)
+        }
     }
 
     /// Keeps the description true until it is cancelled.
@@ -103,8 +107,7 @@ struct MeshService: Sendable {
             s3: s3,
             admin: admin,
             version: Meshd.version,
-            // What this node holds or could hold: other files on its disk are none of the mesh's business.
-            capacityBytes: statistics.freeBytes + statistics.segmentBytes + statistics.indexBytes,
+            capacityBytes: SmallFile.diskBytes(of: node.directory.path) ?? 0,
             freeBytes: statistics.freeBytes
         )
     }

@@ -37,19 +37,20 @@ import Testing
         #expect(text.split(separator: "\n").count == 4)
     }
 
-    @Test("a watch prints what changed: states, restarts, new versions, newcomers and the forgotten")
+    @Test("a watch prints what changed: states, restarts, refutations, newcomers and the forgotten")
     func changes() throws {
         let old = try Reports.members()
         var lines = Reports.four
         lines[1]["state"] = "dead"
         lines[2]["incarnation"] = 3
+        lines[2]["flaps"] = 0.9
         lines[0]["generation"] = 19
         lines[3] = Reports.line("n05", "alive", id: "05", age: 0)
         let changes = try MembersText.changes(from: old, to: Reports.members(lines))
         #expect(
             changes == [
                 "10:02:13.600  n04  started again, generation 19", "10:02:13.600  n05  new, alive",
-                "10:02:13.600  n07  spoke up, version 18.3", "10:02:13.600  n12  suspect -> dead",
+                "10:02:13.600  n07  refuted, version 18.3", "10:02:13.600  n12  suspect -> dead",
                 "10:02:13.600  n01  forgotten",
             ]
         )
@@ -83,7 +84,7 @@ import Testing
         #expect(
             EvidenceText.why(report, at: Reports.nowMillis) == """
                 n12 is suspect for 2.4s, dead in 2.6s unless it refutes   seen from n04
-                phi 8.0 of 4.0 to suspect and 8.0 to bury fast, 2 of 3 accusers: n31 2.0, n02 2.5
+                phi 8.0 (suspect at 4.0, dead soonest at 8.0), 2 accusers and 3 needed: n31 2.0, n02 2.5
                 TIME UTC      WHAT            BY       PHI  GEN.INC
                 10:02:11.204  unanswered      n04      2.0  7.1
                 10:02:13.600  became suspect  n31 n02  4.5  7.1

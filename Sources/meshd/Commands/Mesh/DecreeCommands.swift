@@ -31,10 +31,10 @@ struct DecreeErrand {
         }
         let sequence = (keys.decrees.map(\.sequence).max() ?? 0) + 1
         let epoch = max(keys.announced, keys.newest) + 1
-        guard var decree = Decree(sequence: sequence, kind: kind, newEpoch: epoch, reason: reason) else {
+        guard let statement = Decree(sequence: sequence, kind: kind, newEpoch: epoch, reason: reason) else {
             throw ValidationError("a reason has at most \(Decree.reasonBytesMax) bytes, all of them printable")
         }
-        decree.signature = Signature(bytes: key.sign(decree.signedBytes)) ?? .none
+        let decree = key.sign(statement)
         let secret = key.epochSecret(epoch).revealedBytes
         let body = try JSON.bytes(NewDecree(decree: Hex.encode(decree.encoded), secret: Hex.encode(secret)))
         _ = try await client.call(.POST, "mesh/decrees", body: body, as: Nothing.self)

@@ -13,9 +13,10 @@ enum EvidenceText {
         if !report.evidence.isEmpty {
             let witnesses = report.evidence.map { "\(Table.plain($0.name)) \(Spans.decimal($0.phi))" }
             lines.append(
-                "phi \(Spans.decimal(report.phi)) of \(Spans.decimal(report.suspectPhi)) to suspect and "
-                    + "\(Spans.decimal(report.deadPhi)) to bury fast, "
-                    + "\(report.evidence.count) of \(report.quorum) accusers: " + witnesses.joined(separator: ", ")
+                "phi \(Spans.decimal(report.phi)) (suspect at \(Spans.decimal(report.suspectPhi)), "
+                    + "dead soonest at \(Spans.decimal(report.deadPhi))), "
+                    + "\(report.evidence.count) accusers and \(report.quorum) needed: "
+                    + witnesses.joined(separator: ", ")
             )
         }
         if report.entries.isEmpty {

@@ -30,7 +30,8 @@ enum MembersText {
             + "   loss \(Spans.percent(report.lossBelief))"
         if report.isIsolated {
             text +=
-                "\n\(Table.plain(report.seenFrom)) is isolated: most of its questions go unanswered, so it condemns nobody"
+                "\n\(Table.plain(report.seenFrom)) is isolated: most of its questions go unanswered, "
+                + "so it condemns nobody"
         }
         return text
     }
@@ -92,8 +93,9 @@ enum MembersText {
                 lines.append("\(time)  \(name)  \(past.state.rawValue) -> \(line.state.rawValue)")
             } else if past.generation != line.generation {
                 lines.append("\(time)  \(name)  started again, generation \(line.generation)")
-            } else if past.incarnation != line.incarnation {
-                lines.append("\(time)  \(name)  spoke up, version \(line.generation).\(line.incarnation)")
+            } else if line.flaps > past.flaps {
+                // The count decays between two looks, so any growth is a new refutation.
+                lines.append("\(time)  \(name)  refuted, version \(line.generation).\(line.incarnation)")
             }
         }
         let present = Set(new.members.map(\.id))
