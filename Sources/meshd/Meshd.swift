@@ -85,10 +85,13 @@ struct CommandFailure: Error, Sendable {
     let message: String
     /// Whether no node answered at all.
     let isDown: Bool
+    /// The code of a node's refusal.
+    let code: String?
 
-    init(_ message: String, isDown: Bool = false) {
+    init(_ message: String, isDown: Bool = false, code: String? = nil) {
         self.message = message
         self.isDown = isDown
+        self.code = code
     }
 }
 

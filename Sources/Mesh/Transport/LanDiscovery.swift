@@ -1,3 +1,4 @@
+internal import Glibc
 internal import NIOCore
 internal import NIOPosix
 internal import Swim
@@ -20,7 +21,8 @@ package enum LanDiscovery {
     /// Nodes that one search lists at most: a flood of made-up ones ends here.
     private static let nodesMax = 1_024
 
-    private static let ipMulticastAll = NIOBSDSocket.Option(rawValue: 49)
+    private static let ipMulticastAll = NIOBSDSocket.Option(rawValue: IP_MULTICAST_ALL)
+    private static let ipAddMembership = NIOBSDSocket.Option(rawValue: IP_ADD_MEMBERSHIP)
 
     /// One node that answered, and how fast.
     package struct Finding: Sendable {
@@ -46,8 +48,7 @@ package enum LanDiscovery {
                 }
             }
         try await channel.executeThenClose { inbound, outbound in
-            guard let member = channel.channel as? any MulticastChannel else { return }
-            for device in devices { try await member.joinGroup(group, device: device).get() }
+            for device in devices { try await join(on: device, with: channel.channel) }
             var budget = Budget(perSecond: answersPerSecond)
             for try await question in inbound {
                 guard case .question(let nonce) = LanMessage(Array(question.data.readableBytesView)),
@@ -60,6 +61,15 @@ package enum LanDiscovery {
                 )
             }
         }
+    }
+
+    /// Hears the group on one device. NIO's own call refuses loopback, which Linux does not mark as able to multicast
+    /// though it is.
+    private static func join(on device: NIONetworkDevice, with channel: any Channel) async throws {
+        guard let host = device.address?.ipAddress, let options = channel as? any SocketOptionProvider else { return }
+        // Safe because this is ip(7)'s `ip_mreq`, field by field: two addresses of four bytes, in network order.
+        let request = (group: inet_addr(group), device: inet_addr(host))
+        try await options.unsafeSetSocketOption(level: .ip, name: ipAddMembership, value: request).get()
     }
 
     /// The nodes that answer within `millis`, by name; each once, with its best round trip.

@@ -50,7 +50,6 @@ final class MembershipDriver {
     var isIsolated = false
     var viewChangedAt: Micros = .min
     var seedsSoughtAt: Micros
-    let startedAt = MembershipDriver.clock()
     var refusedStrangers: UInt64 = 0
     var refusedOutcasts: UInt64 = 0
     var departure: EventLoopPromise<Void>?

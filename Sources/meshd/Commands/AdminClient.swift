@@ -38,7 +38,7 @@ struct AdminClient: Sendable {
         guard let envelope = try? JSON.value(Envelope<Value>.self, from: bytes) else {
             throw CommandFailure("the node's answer is not understood")
         }
-        if let fault = envelope.error { throw CommandFailure(fault.message) }
+        if let fault = envelope.error { throw CommandFailure(fault.message, code: fault.code) }
         guard envelope.success, let data = envelope.data else { throw CommandFailure("the node's answer is empty") }
         return data
     }

@@ -81,9 +81,13 @@ final class Node: Sendable {
     }
 
     /// The mesh that this node takes part in. Throws while it does not yet, and when it has left.
-    func mesh() throws(MeshError) -> MeshNode {
-        guard let members = state.withLock({ $0.members }) else { throw .stopped }
-        return members
+    func mesh() throws -> MeshNode {
+        let (members, isEarly) = state.withLock { ($0.members, $0.mesh == nil) }
+        if let members { return members }
+        if isEarly {
+            throw AdminError(.serviceUnavailable, "starting", "the node does not take part in its mesh yet; try again")
+        }
+        throw MeshError.stopped
     }
 
     /// Notes that the node takes part, or does so no more; returns who took part before.
@@ -97,8 +101,10 @@ final class Node: Sendable {
     }
 
     /// Says goodbye; the node serves what it holds and takes no part until it is started again.
-    func leaveMesh() async throws(MeshError) {
-        guard let members = setMesh(nil) else { throw .stopped }
+    func leaveMesh() async throws {
+        let members = try mesh()
+        // Of two who ask at once, one says goodbye.
+        guard setMesh(nil) != nil else { throw MeshError.stopped }
         await members.stop(leave: true)
     }
 

@@ -37,7 +37,7 @@ struct MembersCommand: AsyncParsableCommand {
     }
 
     /// The list of the running node; when there is none, what it wrote last.
-    private func look() async throws -> (report: MembersReport, isSaved: Bool) {
+    func look() async throws -> (report: MembersReport, isSaved: Bool) {
         do {
             return (try await live(), false)
         } catch let failure as CommandFailure where failure.isDown && options.admin == nil {

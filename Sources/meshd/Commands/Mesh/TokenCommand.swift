@@ -33,7 +33,7 @@ struct TokenCommand: AsyncParsableCommand {
         @OptionGroup var adminKey: AdminKeyOption
         @OptionGroup var options: ClientOptions
 
-        private struct Made: Codable {
+        struct Made: Codable, Sendable {
             var token: String
             var expires: String
             var addresses: [String]
@@ -50,6 +50,14 @@ struct TokenCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
+            let made = try await make()
+            try options.show(made) { $0.token }
+            if made.addresses.allSatisfy({ ListenAddress($0)?.isLoopback ?? false }) {
+                Terminal.complain("note: the token leads to this machine only; for others, set mesh-listen")
+            }
+        }
+
+        func make() async throws -> Made {
             let material = try await material()
             let key = try adminKey.read(options)
             guard Hex.encode(key.publicKey) == material.adminPublicKey else {
@@ -73,11 +81,7 @@ struct TokenCommand: AsyncParsableCommand {
             } catch {
                 throw CommandFailure(error.description)
             }
-            let made = Made(token: token.text, expires: JSON.date(millis: seconds * 1_000), addresses: addresses)
-            try options.show(made) { $0.token }
-            if addresses.allSatisfy({ ListenAddress($0)?.isLoopback ?? false }) {
-                Terminal.complain("note: the token leads to this machine only; for others, set mesh-listen")
-            }
+            return Made(token: token.text, expires: JSON.date(millis: seconds * 1_000), addresses: addresses)
         }
 
         private func material() async throws -> TokenMaterial {
@@ -85,7 +89,7 @@ struct TokenCommand: AsyncParsableCommand {
             while true {
                 do {
                     return try await options.client().call(.GET, "mesh/token-material", as: TokenMaterial.self)
-                } catch let failure as CommandFailure where failure.isDown {
+                } catch let failure as CommandFailure where failure.isDown || failure.code == "starting" {
                     guard options.admin == nil, JSON.nowMillis() < start + UInt64(Self.patienceMillis) else {
                         throw failure
                     }
