@@ -256,6 +256,18 @@ import Testing
         }
     }
 
+    @Test("a question that brings the news of its sender's expulsion is not answered") func lastQuestion() {
+        var machine = sampleMachine(12)
+        var outbox: [Directive] = []
+        let question = Message.ping(nonce: 8, quietSight, Belief(version: Self.first, status: .alive))
+        let body = encoded(question, [.decree(sampleDecree(expelling: 9))])
+        machine.receive(body, from: sampleRecord(9).id, at: 10, into: &outbox)
+        #expect(machine.status(of: sampleRecord(9).id) == .expelled)
+        for case .send(let body, _, _) in outbox {
+            if case .ack? = Codec.decode(body)?.message { Issue.record("an outcast is answered") }
+        }
+    }
+
     @Test("a decree goes out before any other news") func priority() throws {
         var machine = sampleMachine(400)
         for target in 100..<300 {

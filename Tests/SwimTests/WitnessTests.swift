@@ -26,8 +26,8 @@ import Testing
     }
 
     /// Twelve old members, and some that were met at `later`.
-    private func grown(_ newcomers: Int, settings: Settings = Settings()) -> Membership {
-        var machine = sampleMachine(12, settings: settings)
+    private func grown(_ newcomers: Int, settings: Settings = Settings(), seed: UInt64 = 1) -> Membership {
+        var machine = sampleMachine(12, settings: settings, seed: seed)
         for index in 100..<100 + newcomers { _ = hear(&machine, [.record(sampleRecord(index))], at: later) }
         return machine
     }
@@ -65,6 +65,55 @@ import Testing
         #expect(machine.ownRecord.version == Self.first)
         _ = hear(&machine, [suspicion(0, [1])], at: later + 2)
         #expect(machine.ownRecord.version.incarnation == 1)
+    }
+
+    @Test("a relay that is too young to be a witness confirms no silence") func youngRelay() {
+        func nacked(by relay: Int, _ seed: UInt64) -> Status? {
+            // Nobody answers here, and the node must not come to doubt itself over that.
+            var settings = Settings()
+            settings.healthMute = 99
+            var machine = grown(4, settings: settings, seed: seed)
+            var outbox: [Directive] = []
+            // A newcomer is not accused at all yet.
+            let oldest = (1..<12).map { sampleRecord($0).id }
+            var nonce: UInt64?
+            var target: NodeID?
+            var now = later + 2
+            // Nobody answers anything but one relay, which says no to the first question of the node's own.
+            while now < later + 10_000_000 {
+                now = max(now + 1, machine.nextDeadline)
+                machine.advance(to: now, into: &outbox)
+                for case .send(let body, let to, _) in outbox {
+                    switch Codec.decode(body)?.message {
+                    case .ping(let asked, _, _)? where nonce == nil && oldest.contains(to):
+                        (nonce, target) = (asked, to)
+                    case .ask(let asked, let handle)? where asked == nonce && to == sampleRecord(relay).id:
+                        guard let index = (0..<120).first(where: { sampleRecord($0).id.handle == handle }) else {
+                            continue
+                        }
+                        let word = sampleAccusation(relay, of: index, version: Self.first, phi: 4)
+                        machine.receive(
+                            encoded(.nack(nonce: asked, version: Self.first, word)),
+                            from: to,
+                            at: now,
+                            into: &outbox
+                        )
+                    default: break
+                    }
+                }
+                outbox.removeAll()
+            }
+            return target.flatMap { machine.status(of: $0) }
+        }
+        // Chance picks the relays.
+        var believed: Set<Int> = []
+        for seed in 1...6 as ClosedRange<UInt64> {
+            for relay in Array(1..<12) + Array(100..<104) where nacked(by: relay, seed) == .suspect {
+                believed.insert(relay)
+            }
+        }
+        #expect(believed.count > 3)
+        #expect(believed.allSatisfy { $0 < 12 })
     }
 
     /// One accuser, refuted at each version.
