@@ -216,7 +216,7 @@ extension Membership {
         else { return }
         let maximum = settings.maximumMicros(minimum: minimumMicros)
         let isProved =
-            suspicion.accusations.count >= settings.quorum(members: memberCount)
+            suspicion.accusations.count >= deathQuorum
             && evidence(suspicion) >= settings.suspectPhi
         let isPlain = now - suspicion.since >= maximum && phi(slot) >= settings.deadPhi
         guard now >= verdictsFrom, isProved || isPlain else {

@@ -34,7 +34,7 @@ extension Membership {
                 _ = suspicion.join(accusation, zone: zone, settings: settings)
             }
             // One member's word buries nobody, at a newcomer either.
-            guard suspicion.accusations.count >= settings.quorum(members: memberCount),
+            guard suspicion.accusations.count >= deathQuorum,
                 evidence(suspicion) >= settings.suspectPhi
             else { return }
             suspicion.verdictAt = now

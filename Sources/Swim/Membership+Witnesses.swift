@@ -7,8 +7,18 @@ extension Membership {
         guard settings.identityAge, let slot = roster.slot(of: accuser), slot != own,
             acquaintance.isYoung(slot, now: now, age: settings.identityMicros)
         else { return false }
-        return 2 * acquaintance.youngCount(now: now, age: settings.identityMicros) <= memberCount
+        return newcomers > 0
     }
+
+    /// How many members are too new to be witnesses: none in a mesh where most are new.
+    private var newcomers: Int {
+        guard settings.identityAge else { return 0 }
+        let young = acquaintance.youngCount(now: now, age: settings.identityMicros)
+        return 2 * young <= memberCount ? young : 0
+    }
+
+    /// Distinct accusers that a death needs. Who cannot be a witness does not raise the number.
+    var deathQuorum: Int { settings.quorum(members: memberCount - newcomers) }
 
     /// Whether these witnesses can make a suspect of a member that is none: one of them must not have been refuted
     /// again and again lately. Two or three nodes have no second witness, and need every word.

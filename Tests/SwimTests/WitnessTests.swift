@@ -47,6 +47,23 @@ import Testing
         #expect(machine.evidence(against: sampleRecord(5).id)?.accusations.count == 1)
     }
 
+    @Test("newcomers who cannot be witnesses do not raise the quorum that the old must reach") func quorum() {
+        func outcome(_ newcomers: Int) -> Status? {
+            var settings = Settings()
+            // Long periods: the evidence is what was told, and nothing else.
+            settings.periodMicros = 3_600_000_000
+            var machine = sampleMachine(3, settings: settings)
+            for index in 100..<100 + newcomers { _ = hear(&machine, [.record(sampleRecord(index))], at: later) }
+            _ = hear(&machine, [suspicion(2, [1])], at: later + 1)
+            var outbox: [Directive] = []
+            for step in 1...200 { machine.advance(to: later + Micros(step) * 200_000, into: &outbox) }
+            return machine.status(of: sampleRecord(2).id)
+        }
+        #expect(outcome(0) == .dead)
+        #expect(outcome(2) == .dead)
+        #expect(outcome(4) == .suspect, "where most are new, all are witnesses")
+    }
+
     @Test("where more than half are that young, all are witnesses; and so they are with the switch off")
     func youngMesh() {
         var machine = grown(13)
