@@ -74,13 +74,22 @@ package struct Description: Codable, Sendable, Equatable {
 
     /// Whether the difference is worth telling the mesh: anything but the clock, and space that moved by a hundredth.
     package func differsNotably(from told: Description) -> Bool {
+        if differsInKind(from: told) { return true }
+        let notable = max(told.capacityBytes / 100, 1 << 20)
+        return Self.distance(freeBytes, told.freeBytes) > notable
+            || Self.distance(capacityBytes, told.capacityBytes) > notable
+    }
+
+    /// Whether anything but the clock and the space is new, which is rare and not worth a wait.
+    package func differsInKind(from told: Description) -> Bool {
         var same = told
         same.wallMillis = wallMillis
         same.freeBytes = freeBytes
-        guard self == same else { return true }
-        let moved = freeBytes > told.freeBytes ? freeBytes - told.freeBytes : told.freeBytes - freeBytes
-        return moved > max(capacityBytes / 100, 1 << 20)
+        same.capacityBytes = capacityBytes
+        return self != same
     }
+
+    private static func distance(_ a: UInt64, _ b: UInt64) -> UInt64 { a > b ? a - b : b - a }
 
     private static func plain(_ text: String) -> String {
         String(decoding: text.utf8.prefix(textBytesMax).map { $0 > 0x20 && $0 != 0x7f ? $0 : 0x5f }, as: UTF8.self)

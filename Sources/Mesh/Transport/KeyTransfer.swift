@@ -23,7 +23,6 @@ package struct KeyTransfer: Sendable {
         case refuse
     }
 
-    private static let asksAtOnce = 2
     /// Gifts in one second: each is small, but each is also a frame that somebody asked for.
     private static let giftsPerSecondMax = 256
     /// Asks become rarer when nobody answers, down to one in this many intervals.
@@ -128,10 +127,12 @@ package struct KeyTransfer: Sendable {
 
     // MARK: Time
 
-    /// Lets everything happen that is due. `peers` are the present members but this node.
+    /// Lets everything happen that is due. `peers` are the present members but this node, `absent` those who are held
+    /// dead: when a partition heals, it is they who have the secret.
     package mutating func advance(
         to now: Micros,
         peers: [NodeID],
+        absent: [NodeID],
         random: inout Random,
         into outbox: inout [Directive]
     ) {
@@ -144,13 +145,8 @@ package struct KeyTransfer: Sendable {
         // The first ten asks come at full speed: a rotation is over before.
         fruitlessAsks = min(fruitlessAsks + 1, Self.patienceMax)
         askFrom = isWaiting ? now + askMicros * Micros(max(1, fruitlessAsks - 9)) : .max
-        guard !peers.isEmpty else { return }
-        var asked: [NodeID] = []
-        for _ in 0..<Self.asksAtOnce {
-            let peer = peers[random.below(peers.count)]
-            guard !asked.contains(peer) else { continue }
-            asked.append(peer)
-            outbox.append(.ask(peer, newerThan: newest))
+        for group in [peers, absent] where !group.isEmpty {
+            outbox.append(.ask(group[random.below(group.count)], newerThan: newest))
         }
     }
 }

@@ -8,9 +8,17 @@ extension MembershipDriver {
     func moveKeys() {
         var out: [KeyTransfer.Directive] = []
         let roster = membership.roster
-        let peers = (0..<roster.slotCount).filter { roster.isPresent($0) }.map { roster.record($0).id }
-            .filter { $0 != id }
-        keys.advance(to: Self.clock(), peers: peers, random: &random, into: &out)
+        var peers: [NodeID] = []
+        var absent: [NodeID] = []
+        for slot in 0..<roster.slotCount where roster.isTaken(slot) {
+            let peer = roster.record(slot).id
+            switch roster.status(slot) {
+            case .alive, .suspect: if peer != id { peers.append(peer) }
+            case .dead: absent.append(peer)
+            case .left, .expelled: break
+            }
+        }
+        keys.advance(to: Self.clock(), peers: peers, absent: absent, random: &random, into: &out)
         for directive in out {
             switch directive {
             case .ask(let peer, let epoch):

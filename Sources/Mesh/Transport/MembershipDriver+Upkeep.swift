@@ -6,6 +6,7 @@ internal import Swim
 extension MembershipDriver {
     private static let namesPerTick = 4
     private static let nameAsksMax = 24
+    private static let retellMicros: Micros = 1_000_000
     private static let seekMicros: Micros = 15_000_000
 
     /// What is done a few times in a second, beside what the machine asks for.
@@ -68,12 +69,9 @@ extension MembershipDriver {
 
     private func tellNews(_ now: Micros) {
         guard let description = toTell, description.differsNotably(from: told) else { return }
-        // What is new in its kind, like an address at the start, need not wait.
-        var alike = description
-        alike.freeBytes = told.freeBytes
-        alike.wallMillis = told.wallMillis
-        guard alike != told || toldAt == .min || now - toldAt >= settings.describeMicros else { return }
-        guard toldAt == .min || now - toldAt >= min(settings.describeMicros, 1_000_000) else { return }
+        // What is new in its kind, like an address at the start, need not wait for its minute.
+        let wait = description.differsInKind(from: told) ? Self.retellMicros : settings.describeMicros
+        guard toldAt == .min || now - toldAt >= min(wait, settings.describeMicros) else { return }
         toTell = nil
         guard let bytes = tellable(description) else {
             logger.warning("the description of this node is too long to be told")
