@@ -34,35 +34,28 @@ struct Beginning: Sendable {
             guard let bound = datagrams.localAddress.flatMap({ Endpoint($0) }) else {
                 throw MeshError.cannotListen("the mesh port has no address")
             }
-            var (state, entry) = try await enterMesh()
-            let (directory, fresh) = (folder.directory, state)
-            try await folder.run { try fresh.write(to: directory) }
+            let (state, entry) = try await enterMesh()
+            let directory = folder.directory
+            try await folder.run { try state.write(to: directory) }
             let endpoint = try await advertised(bound, seen: entry?.seen)
             let remembered = entry == nil ? await remember(state) : MembershipDriver.Remembered()
-            var greet = entry?.members ?? []
-            greet += (remembered.snapshot?.entries ?? []).filter { $0.status.isPresent }.map(\.record.endpoint)
-                .prefix(Self.greetedMax)
-            greet += try await resolved(settings.seeds)
-            greet = greet.filter { $0 != endpoint }
-            var settings = settings
-            if settings.description.zone.isEmpty, let zone = state.admission.flatMap({ try? Admission($0) })?.zone {
-                settings.description.zone = zone
-            }
-            let parts = (settings, state, greet)
-            state = parts.1
+            let met = (remembered.snapshot?.entries ?? []).filter { $0.status.isPresent }.map(\.record.endpoint)
+            let greet = (entry?.members ?? []) + met.prefix(Self.greetedMax) + (try await resolved(settings.seeds))
+            let settled = settingsSettled(by: state)
             let driver = try await loop.submit { [identity, loop, folder, logger] in
                 let driver = MembershipDriver(
                     loop: loop,
-                    settings: parts.0,
+                    settings: settled,
                     identity: identity,
-                    state: parts.1,
+                    state: state,
                     endpoint: endpoint,
                     remembered: remembered,
                     folder: folder,
                     logger: logger
                 )
                 door.value = driver
-                driver.begin(port: try DatagramPort(datagrams), server: server, greet: parts.2)
+                let port = try DatagramPort(datagrams)
+                driver.begin(port: port, server: server, greet: greet.filter { $0 != endpoint })
                 return NIOLoopBound(driver, eventLoop: loop)
             }.get()
             return Begun(driver: driver, server: server, bound: bound)
@@ -71,6 +64,14 @@ struct Beginning: Sendable {
             try? await server.close()
             throw error
         }
+    }
+
+    /// The settings with what the token said where they are silent.
+    private func settingsSettled(by state: MeshState) -> MeshNodeSettings {
+        var settled = settings
+        let admission = state.admission.flatMap { try? Admission($0) }
+        if settled.description.zone.isEmpty { settled.description.zone = admission?.zone ?? "" }
+        return settled
     }
 
     // MARK: The port

@@ -31,6 +31,8 @@ final class ControlConnection: ChannelInboundHandler {
     enum Refusal: Sendable {
         case handshake(HandshakeError)
         case frame, overLimit, peer, timeout
+        /// Not this side's doing: the other end closed it, or is no more.
+        case lost
     }
 
     /// What may wait for a handshake, and for the socket.
@@ -104,9 +106,9 @@ final class ControlConnection: ChannelInboundHandler {
         while let frame = nextFrame() { hear(frame) }
     }
 
-    func channelInactive(context: ChannelHandlerContext) { end(nil) }
+    func channelInactive(context: ChannelHandlerContext) { end(.lost) }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { end(nil) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { end(.lost) }
 
     private func nextFrame() -> [UInt8]? {
         let bytesMax: Int

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import NIOCore
 internal import NIOPosix
 internal import Swim
@@ -29,6 +30,8 @@ final class ControlStreams: ControlOwner {
         func take(_ kind: StreamKind, _ body: [UInt8], from connection: ControlConnection)
         /// A connection to a peer came to nothing.
         func didFail(_ peer: NodeID?, epoch: UInt32)
+        /// A member's machine refused a connection, or one that was in use broke off: its process may be gone.
+        func didLose(_ peer: NodeID, isRefused: Bool)
     }
 
     private static let outboundMax = 512
@@ -120,6 +123,11 @@ final class ControlStreams: ControlOwner {
             else {
                 self.numbers.dialsFailed += 1
                 connection.end(nil)
+                if let expected, !self.isStopped, case .failure(let error as IOError) = result,
+                    error.errnoCode == ECONNREFUSED
+                {
+                    self.rules.didLose(expected, isRefused: true)
+                }
                 return
             }
             connection.begin(call.handshake, on: channel)
@@ -172,6 +180,13 @@ final class ControlStreams: ControlOwner {
         case .peer: numbers.refusedPeers += 1
         case .overLimit: numbers.refusedOverLimit += 1
         case .timeout: numbers.timeouts += 1
+        case .lost:
+            // The other end closes what was idle for long; that is no news about it.
+            if let peer = connection.peer, peer.right == .member, !isStopped,
+                clock() - connection.usedAt < Self.idleMicros - Self.handshakeMicros
+            {
+                rules.didLose(peer.id, isRefused: false)
+            }
         case nil: break
         }
         if connection.isOutbound, connection.peer == nil, !isStopped {

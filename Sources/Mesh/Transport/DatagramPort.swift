@@ -26,8 +26,10 @@ final class DatagramPort {
     private let channel: any Channel
     private let socket: CInt
     private let isIPv6: Bool
+    /// Where it is bound.
+    let address: SocketAddress?
     private var addresses: [Endpoint: SocketAddress] = [:]
-    private(set) var numbers = Numbers()
+    var numbers = Numbers()
     var onDatagram: (([UInt8]) -> Void)?
     /// After a batch.
     var onBatch: (() -> Void)?
@@ -44,7 +46,8 @@ final class DatagramPort {
 
     init(_ channel: any Channel) throws {
         self.channel = channel
-        isIPv6 = channel.localAddress?.protocol == .inet6
+        address = channel.localAddress
+        isIPv6 = address?.protocol == .inet6
         let handle = try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
             $0
         }

@@ -12,6 +12,7 @@ extension MembershipDriver {
     /// What is done a few times in a second, beside what the machine asks for.
     func keepHouse() {
         let now = Self.clock()
+        mendPort()
         streams?.sweep()
         requests.sweep(now: now)
         for (nonce, echo) in echoes where echo.until <= now {

@@ -64,6 +64,7 @@ final class MembershipDriver {
     private var timer: Scheduled<Void>?
     private var armedFor: Micros = .max
     private var isStopped = false
+    private var isMending = false
     private static let withheldMax = 4_096
     static let tickMicros: Micros = 250_000
 
@@ -150,7 +151,7 @@ final class MembershipDriver {
 
     /// Takes the open sockets and begins.
     func begin(port: DatagramPort, server: any Channel, greet: [Endpoint]) {
-        self.port = port
+        use(port)
         let streams = ControlStreams(loop: loop, rules: self, clock: Self.clock)
         self.streams = streams
         for member in membership.members() where member.record.id != id {
@@ -161,8 +162,6 @@ final class MembershipDriver {
             standings[member.record.id] = (member.status, member.since)
             nameless.append((member.record.id, 0))
         }
-        port.onDatagram = { [unowned self] in self.take($0) }
-        port.onBatch = { [unowned self] in self.arm() }
         server.setOption(.autoRead, value: true).assumeIsolated().whenSuccess { server.read() }
         standings[id] = (.alive, startedAt)
         toldAt = startedAt
@@ -171,6 +170,31 @@ final class MembershipDriver {
         if !greet.isEmpty { command(.join(greet)) }
         arm()
         tick()
+    }
+
+    private func use(_ port: DatagramPort) {
+        port.onDatagram = { [unowned self] in self.take($0) }
+        port.onBatch = { [unowned self] in self.arm() }
+        self.port = port
+    }
+
+    /// A socket that the system closed, as it may when its interface goes away, is opened again at the same place.
+    func mendPort() {
+        guard !isStopped, let lost = port, !lost.isOpen, !isMending, let address = lost.address else { return }
+        isMending = true
+        DatagramPort.bind(address, on: loop).assumeIsolated().whenComplete { result in
+            self.isMending = false
+            guard !self.isStopped, case .success(let channel) = result, let port = try? DatagramPort(channel) else {
+                self.logger.error(
+                    "the mesh port is closed and cannot be opened again",
+                    metadata: ["result": "\(result)"]
+                )
+                return
+            }
+            port.numbers = lost.numbers
+            self.use(port)
+            self.logger.warning("the mesh port was closed by the system and is open again")
+        }
     }
 
     func accept(_ channel: any Channel) {
@@ -212,6 +236,13 @@ final class MembershipDriver {
 
     func takeFrame(_ frame: [UInt8], from peer: NodeID) {
         membership.receiveFrame(frame, from: peer, at: Self.clock(), into: &outbox)
+        obey()
+        arm()
+    }
+
+    func didLose(_ peer: NodeID, isRefused: Bool) {
+        guard !isStopped else { return }
+        membership.streamFailed(to: peer, isRefused: isRefused, at: Self.clock(), into: &outbox)
         obey()
         arm()
     }

@@ -52,6 +52,7 @@ package struct MeshCounters: Sendable {
             ("frames_lost", "Frames lost to full queues and failed connections.", framesLost),
             ("questions", "Members asked whether they live.", UInt64(machine.questions)),
             ("failed_rounds", "Questions without an answer, relays included.", UInt64(machine.rounds)),
+            ("streams_refused", "Streams that a silent member's machine refused.", UInt64(machine.refusals)),
             ("suspicions", "Suspicions begun by this node.", UInt64(machine.suspicions)),
             ("deaths", "Deaths concluded by this node.", UInt64(machine.deaths)),
             ("refutations", "Accusations of itself that this node refuted.", UInt64(machine.refutations)),

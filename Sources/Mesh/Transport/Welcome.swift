@@ -8,6 +8,9 @@ struct Welcome: Codable, CustomReflectable {
         var secret: String
     }
 
+    /// A frame has its bound; the older ones come with the first sync.
+    private static let decreesMax = 1_024
+
     var epochs: [Epoch]
     var adminPublicKey: String
     var decrees: [String]
@@ -25,7 +28,7 @@ struct Welcome: Codable, CustomReflectable {
             keys.secret(epoch).map { Epoch(epoch: epoch, secret: Hex.encode($0.revealedBytes)) }
         }
         adminPublicKey = Hex.encode(keys.adminPublicKey)
-        decrees = state.decrees.map { Hex.encode($0.encoded) }
+        decrees = state.decrees.suffix(Self.decreesMax).map { Hex.encode($0.encoded) }
         self.endpoint = endpoint.description
         self.seen = seen?.description
     }
