@@ -21,7 +21,6 @@ extension MembershipDriver {
             descriptions[member] = nil
             savedNames[member] = nil
             clockSkews[member] = nil
-            standings[member] = nil
             nameless.removeAll { $0.id == member }
             failedCalls[member] = nil
         case .departed:
@@ -44,7 +43,6 @@ extension MembershipDriver {
     private func noteChange(_ member: NodeID, _ status: Status) {
         guard let slot = membership.roster.slot(of: member.handle) else { return }
         let record = membership.roster.record(slot)
-        if standings[member]?.status != status { standings[member] = (status, Self.clock()) }
         if member != id {
             if status != .expelled { sealer.learn(member, key: record.key) }
             if !state.hasMet {

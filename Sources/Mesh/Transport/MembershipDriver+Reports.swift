@@ -70,8 +70,6 @@ extension MembershipDriver {
         return heard < viewChangedAt ? nil : false
     }
 
-    private func since(_ member: Member) -> Micros { standings[member.record.id]?.since ?? member.since }
-
     /// A remark for people: what is odd about a member, seen from here.
     private func note(_ member: Member, _ now: Micros) -> String {
         let peer = member.record.id

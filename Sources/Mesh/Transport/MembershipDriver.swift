@@ -30,8 +30,6 @@ final class MembershipDriver {
     /// Names from an earlier life of this node, until the members are heard again.
     var savedNames: [NodeID: String]
     var clockSkews: [NodeID: Int64] = [:]
-    /// Since when members have the status that they have; the machine's own notes begin anew with each version.
-    var standings: [NodeID: (status: Status, since: Micros)] = [:]
     /// Members whose description is still missing, with the asks so far.
     var nameless: [(id: NodeID, asks: Int)] = []
     var told: Description
@@ -159,11 +157,9 @@ final class MembershipDriver {
             if member.status != .expelled { sealer.learn(member.record.id, key: member.record.key) }
             signer.learn(member.record.key)
             memberLog.remember(member.record.id, member.status)
-            standings[member.record.id] = (member.status, member.since)
             nameless.append((member.record.id, 0))
         }
         server.setOption(.autoRead, value: true).assumeIsolated().whenSuccess { server.read() }
-        standings[id] = (.alive, startedAt)
         toldAt = startedAt
         write([MemberLog.Line(id: id, status: .alive)])
         if let bytes = tellable(told) { command(.describe(bytes)) }
