@@ -90,6 +90,7 @@ struct Streams: AsyncParsableCommand {
                 }
             }
         }
+        if verdict.failed > 0 { say(daemon.logTail()) }
         verdict.count("seconds", Int((Clock.nanoseconds() - began) / 1_000_000_000))
         guard let resident = daemon.residentKiB() else {
             return verdict.fail("meshd is gone", around: [daemon.logTail()])

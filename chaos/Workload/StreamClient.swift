@@ -59,7 +59,7 @@ struct StreamClient: Sendable {
         do {
             try await body(session, path, Pattern(key: path, operation: operation, size: size))
         } catch {
-            verdict.fail("\(path): \(error)")
+            verdict.fail("\(path) by client \(number): \(error)")
         }
         await session.close()
     }

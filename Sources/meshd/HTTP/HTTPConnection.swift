@@ -45,6 +45,8 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
         var isQuiescing = false
         var isServing = false
         var malformed: (any Error)?
+        /// Why the socket broke, if it did.
+        var failure: (any Error)?
         /// When the connection last moved: parts arrived or bytes left.
         var lastProgress = NIODeadline.now()
         var wasIdle = false
@@ -114,6 +116,9 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
             if state.wasIdle { throw Failure.idle }
         }
     }
+
+    /// What broke the connection; nil when the client just closed it.
+    var failure: (any Error)? { state.failure }
 
     /// Whether the connection ends after the request at hand whatever the client wishes.
     var isEnding: Bool { state.isQuiescing || state.isLast }
@@ -242,7 +247,8 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
             state.malformed = error
             wake()
         } else {
-            // A broken socket or TLS session: there is nobody to tell.
+            // A broken socket or TLS session: there is no client to tell.
+            state.failure = error
             context.close(promise: nil)
         }
     }

@@ -225,8 +225,11 @@ final class S3Exchange {
     /// A body that was begun cannot be ended well: the client must see a cut, never a whole answer.
     func abandonAnswer(_ error: any Error) {
         isBroken = true
-        if !(error is HTTPConnection.Failure) {
-            face.report(error, requestID: requestID, operation: request.operation.name)
+        switch error {
+        case let cut as HTTPConnection.Failure:
+            let reason = connection.failure.map { "\($0)" } ?? "\(cut)"
+            face.reportCut(requestID: requestID, operation: request.operation.name, reason, bytesSent: bytesSent)
+        default: face.report(error, requestID: requestID, operation: request.operation.name)
         }
     }
 

@@ -113,4 +113,14 @@ final class S3Face: ServerChildChannel {
             metadata: ["request": "\(requestID)", "operation": "\(operation)", "error": "\(error)"]
         )
     }
+
+    /// An answer was cut off by the client or the network: nothing is wrong here, but whoever wonders may look.
+    func reportCut(requestID: String, operation: String, _ reason: String, bytesSent: UInt64) {
+        log.info(
+            "an answer was cut off",
+            metadata: [
+                "request": "\(requestID)", "operation": "\(operation)", "reason": "\(reason)", "sent": "\(bytesSent)",
+            ]
+        )
+    }
 }
