@@ -90,6 +90,55 @@ import Testing
         }
     }
 
+    @Test("a command finds a node by its directory, over TLS where there is no socket file, and checks whom it finds")
+    func pinnedCertificate() async throws {
+        // A socket file's path has 107 bytes at most.
+        let path = NSTemporaryDirectory() + "meshd-" + UUID().uuidString + String(repeating: "x", count: 90)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try SmallFile.makeDirectory(path)
+        try SmallFile.write(Array(Self.certificate.utf8), to: path + "/tls.pem")
+        try SmallFile.write(Array(Self.privateKey.utf8), to: path + "/tls.key")
+        let flags = [("admin-tls-certificate", path + "/tls.pem"), ("admin-tls-key", path + "/tls.key")]
+        try await LiveNode.run(flags: flags, environment: Self.environment, path: path) { live in
+            let client = try live.client()
+            guard case .tcp(let host, let port, .pinned(let leaf)) = client.road else {
+                Issue.record("the road is \(client.road)")
+                return
+            }
+            #expect(try await client.call(.GET, "status", as: StatusAnswer.self).name == "n1")
+            for shield: AdminClient.Shield in [.tls, .none, .pinned(leaf.dropLast() + [leaf.last.map { ~$0 } ?? 0])] {
+                let other = AdminClient(road: .tcp(host: host, port: port, shield), token: client.token)
+                await #expect(throws: CommandFailure.self) {
+                    _ = try await other.call(.GET, "status", as: StatusAnswer.self)
+                }
+            }
+        }
+    }
+
+    /// Self-signed, for node.example, for a hundred years; nobody else uses it.
+    private static let certificate = """
+        -----BEGIN CERTIFICATE-----
+        MIIBhTCCASugAwIBAgIUEHyeD8jGmv6koGe8ZYROuEJNB+swCgYIKoZIzj0EAwIw
+        FzEVMBMGA1UEAwwMbm9kZS5leGFtcGxlMCAXDTI2MTEyMTA4MzU1OVoYDzIxMjYx
+        MDI4MDgzNTU5WjAXMRUwEwYDVQQDDAxub2RlLmV4YW1wbGUwWTATBgcqhkjOPQIB
+        BggqhkjOPQMBBwNCAAQ6fdUHap7IeCee0XKP/F1uHfxTHGqrqEQBp1SZZlyYFQnn
+        42NEkzrWUW+DRVLpBsgLdk+OB9FitXVhB7Agno9Ao1MwUTAdBgNVHQ4EFgQUoAg5
+        mq7c4cfHL7iLwqRfR+zAryowHwYDVR0jBBgwFoAUoAg5mq7c4cfHL7iLwqRfR+zA
+        ryowDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiACKlouIUMRyPZk
+        5/io0uR4tfYOZNlgK8hbxqBiPv+W1wIhAM2x1y8j+ef6esd4G3MVCphksNDQJCl5
+        TUYGEYUe01Ok
+        -----END CERTIFICATE-----
+
+        """
+    private static let privateKey = """
+        -----BEGIN PRIVATE KEY-----
+        MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg+HxObuIYmLE23MAY
+        4mRRXdEYf9B0Q6eLSuRDMJOG5byhRANCAAQ6fdUHap7IeCee0XKP/F1uHfxTHGqr
+        qEQBp1SZZlyYFQnn42NEkzrWUW+DRVLpBsgLdk+OB9FitXVhB7Agno9A
+        -----END PRIVATE KEY-----
+
+        """
+
     @Test("a join token in the settings is shown to nobody")
     func secretSettings() async throws {
         try await LiveNode.run(environment: Self.environment) { live in
