@@ -52,6 +52,21 @@ until_state() {
     done
 }
 
+# until_true SECONDS COMMAND…
+until_true() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        if [ "$SECONDS" -ge "$end" ]; then
+            say "in vain: $*"
+            return 1
+        fi
+        sleep 0.2
+    done
+}
+
+sends_under() { "$MESHD" keys --data-dir "$work/n$1" --json | grep -q "\"sending\" : $2"; }
+
 serve 1
 token=$("$MESHD" token create --data-dir "$work/n1" 2>/dev/null)
 [ "$(wc -l <<<"$token")" -eq 1 ]
@@ -77,16 +92,12 @@ for at in 1 2 3 5; do until_state 4 "$at" expelled 20; done
 kill -9 "${pids[4]}"
 serve 4
 for at in 1 2 3 5; do until_state 4 "$at" expelled 5; done
-"$MESHD" keys --data-dir "$work/n3" --json | grep -q '"sending" : 2'
+until_true 60 sends_under 3 2
 say "an expelled one stays out, and the key has changed"
 
 kill "${pids[3]}"
 for at in 1 2 5; do until_state 3 "$at" left 20; done
 say "a goodbye is no death"
 
-for end in $(seq 1 100); do
-    if "$MESHD" agree --data-dir "$work/n1" >/dev/null; then break; fi
-    [ "$end" -lt 100 ]
-    sleep 0.2
-done
+until_true 30 "$MESHD" agree --data-dir "$work/n1"
 say "all that are left agree"

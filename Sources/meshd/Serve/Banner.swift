@@ -1,4 +1,5 @@
 import Mesh
+import Store
 import Swim
 
 /// What a person sees when a node is up: where it is and, on the first start only, its keys and what to do next.
@@ -13,12 +14,15 @@ enum Banner {
     ) -> String {
         let s3 = (settings.tls == nil ? "http://" : "https://") + endpoints.s3
         let admin = (settings.adminTLS == nil ? "http://" : "https://") + endpoints.admin
+        // Only where the mesh began is the key that signs tokens.
+        let founded = SmallFile.exists(MeshState.adminKeyFile(in: directory.path))
+        let (next, command) = founded ? ("to let others in", "token create") : ("who is there", "members")
         var text = """
 
             meshd \(Meshd.version): \(settings.name) is up
               S3       \(s3)   region \(settings.region)
               Admin    \(admin)   token in \(directory.tokenFile)
-              Mesh     \(endpoints.mesh)   another machine joins with: meshd token create --data-dir \(directory.path)
+              Mesh     \(endpoints.mesh)   \(next): meshd \(command) --data-dir \(directory.path)
               Data     \(directory.path)
               Node     \(identity.id)
 

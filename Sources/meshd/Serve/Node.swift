@@ -120,6 +120,11 @@ final class Node: Sendable {
         let logger = Logger(label: "meshd")
         for warning in settings.warnings { logger.warning("\(warning)") }
         let node = try Node(settings, environment: processEnvironment())
+        if let given = node.environment["MESHD_ADMIN_TOKEN"], !given.isEmpty,
+            !Secret(given).isEqual(to: node.adminToken)
+        {
+            logger.warning("MESHD_ADMIN_TOKEN is not this node's token: that was set at its first start and stays")
+        }
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { await node.watchSignals(logger) }
             tasks.addTask {
@@ -221,7 +226,8 @@ final class Node: Sendable {
         services.append(mesh.service { address in bound { $0.mesh = address } })
 
         var configuration = ServiceGroupConfiguration(
-            services: services.map { .init(service: $0) },
+            // When one cannot go on, the others end in order: what they have begun is finished.
+            services: services.map { .init(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup) },
             logger: serverLogger
         )
         configuration.maximumGracefulShutdownDuration = .milliseconds(Int64(settings.shutdownTimeoutMillis))
