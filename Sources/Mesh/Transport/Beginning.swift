@@ -163,13 +163,23 @@ struct Beginning: Sendable {
             return (founded, nil)
         }
         state.generation += 1
-        guard let token else { return (state, nil) }
+        let isOwn = try state.admission.map { try Admission($0).id == identity.id } ?? true
+        guard let token else {
+            guard isOwn else {
+                throw MeshError.unusable(
+                    "\(MeshState.file(in: directory)) was made for another node key than this one: restore the key, or "
+                        + "join again with a token"
+                )
+            }
+            return (state, nil)
+        }
         if token.meshID == state.keyring.meshID {
-            guard token.epoch > state.keyring.newest else {
+            guard token.epoch > state.keyring.newest || !isOwn else {
                 logger.notice("this node belongs to the token's mesh already; the token is not used")
                 return (state, nil)
             }
-            // The keys were rotated while it slept, perhaps so long ago that nobody knows it any more.
+            // The keys were rotated while it slept, perhaps so long ago that nobody knows it any more; or it has a new
+            // key of its own, and nobody can know it.
             let entry = try await admittance(token).enter()
             return (Self.renewed(state, by: entry.state), entry)
         }

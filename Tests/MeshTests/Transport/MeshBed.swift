@@ -9,7 +9,7 @@ final class MeshBed {
     final class Machine {
         let name: String
         let directory: String
-        let identity = NodeIdentity()
+        var identity = NodeIdentity()
         var tap: LogTap
         var node: MeshNode?
         var endpoint: Endpoint?

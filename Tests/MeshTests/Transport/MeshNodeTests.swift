@@ -142,6 +142,19 @@ import Testing
         }
     }
 
+    @Test("a node that lost its own key says so, and is a new member with a token")
+    func lostKey() async throws {
+        try await MeshBed.with { bed in
+            let machines = try await bed.mesh(2)
+            await bed.kill(machines[1])
+            machines[1].identity = NodeIdentity()
+            await #expect(throws: MeshError.self) { try await bed.start(machines[1]) }
+            let mark = machines[0].tap.mark
+            try await bed.start(machines[1], token: try await bed.token(machines[0]))
+            try await machines[0].tap.line("member n1 is alive", after: mark)
+        }
+    }
+
     @Test("of two seeds in a token one may be dead")
     func deadSeed() async throws {
         try await MeshBed.with { bed in
