@@ -75,15 +75,19 @@ extension AdminFace {
         )
     }
 
-    /// Probes a few members, one after the other, and says what is wrong.
+    /// Probes a few members at once and says what is wrong.
     private func diagnose() async throws -> DiagnosesAnswer {
         let mesh = try node.mesh()
         let report = await mesh.report()
         let others = report.members.filter { ($0.state == .alive || $0.state == .unstable) && $0.reach != "self" }
-        var probes: [ProbeReport] = []
-        for line in others.shuffled().prefix(MeshDoctor.probesMax) {
-            // A member that went away meanwhile is no finding of this examination.
-            if let probe = try? await mesh.probe(NodeRef(line.id), via: nil, from: nil) { probes.append(probe) }
+        let probes = await withTaskGroup { tasks in
+            for line in others.shuffled().prefix(MeshDoctor.probesMax) {
+                // A member that went away meanwhile is no finding of this examination.
+                tasks.addTask { try? await mesh.probe(NodeRef(line.id), via: nil, from: nil) }
+            }
+            return await tasks.reduce(into: [ProbeReport]()) { all, probe in
+                if let probe { all.append(probe) }
+            }
         }
         let doctor = MeshDoctor(report: report, epochs: try await mesh.epochs(), probes: probes)
         return DiagnosesAnswer(diagnoses: doctor.diagnoses)

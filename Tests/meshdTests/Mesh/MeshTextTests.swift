@@ -12,7 +12,7 @@ import Testing
             text == """
                 mesh 7f3a12cd…  epoch 3  seen from n04  view 5c1e09d2: 2/3 agree
                 NODE  ADDRESS        ZONE  STATE    SINCE  PHI  REACH  RTT    LOSS  FLAP  HEALTH  VERSION  GEN.INC
-                n12   10.0.0.1:9002  c     suspect  2.4s   8.0  none   -      100%  0.0   0       0.1.0    18.2  <- dead in 2.6s unless it refutes
+                n12   10.0.0.1:9002  c     suspect  2.4s   8.0  none   -      100%  0.0   0       0.1.0    18.2  <- dead in 2.6s
                 n01   10.0.0.1:9002  a     dead     6m     -    -      -      -     -     -       -        18.2
                 n07   10.0.0.1:9002  a     alive    3h     2.1  relay  4.1ms  31%   0.0   0       0.1.0    18.2
                 n04   10.0.0.1:9002  a     alive    41d    0.0  self   -      0%    0.0   0       0.1.0    18.2

@@ -43,7 +43,7 @@ enum Reports {
                 rtt: nil,
                 loss: 1,
                 more: [
-                    "note": "dead in 2.6s unless it refutes", "zone": "c",
+                    "note": "dead in 2.6s", "zone": "c",
                 ]
             ),
             line("n07", "alive", id: "07", age: 10_800_000, phi: 2.1, reach: "relay", rtt: 4_100, loss: 0.31),
