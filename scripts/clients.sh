@@ -68,8 +68,8 @@ if [ "$scheme" = https ]; then
 fi
 
 export MESHD_ROOT_ACCESS_KEY=clientsaccess MESHD_ROOT_SECRET_KEY=clientssecretclientssecret
-"$meshd" serve --data-dir "$work/data" --s3-listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --mesh-listen 127.0.0.1:0 --domain localhost \
-    "${serve[@]}" >"$work/log" 2>&1 &
+"$meshd" serve --data-dir "$work/data" --s3-listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
+    --mesh-listen 127.0.0.1:0 --domain localhost "${serve[@]}" >"$work/log" 2>&1 &
 node=$!
 for _ in $(seq 100); do
     [ -f "$work/data/endpoints.json" ] && break

@@ -32,7 +32,8 @@ trap finish EXIT
 export MESHD_ROOT_ACCESS_KEY=proofaccess MESHD_ROOT_SECRET_KEY=proofsecretproofsecret
 strace -f -y -qq -s 24 -o "$work/trace" \
     -e trace=write,writev,pwrite64,pwritev,pwritev2,fdatasync,fsync,sync_file_range,read,recvfrom,sendmsg,sendto \
-    "$meshd" serve --data-dir "$work/data" --s3-listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --mesh-listen 127.0.0.1:0 >"$work/log" 2>&1 &
+    "$meshd" serve --data-dir "$work/data" --s3-listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
+    --mesh-listen 127.0.0.1:0 >"$work/log" 2>&1 &
 node=$!
 for _ in $(seq 200); do
     [ -f "$work/data/endpoints.json" ] && break
