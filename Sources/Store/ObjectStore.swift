@@ -203,8 +203,8 @@ package final class ObjectStore: Sendable {
 
     // MARK: Examining
 
-    /// Reads and verifies all that is here, beside the running store. Takes as long as reading the disk once; ends early
-    /// with `.closed` when the store closes. One at a time: others are told `.overloaded`.
+    /// Reads and verifies all that is here, beside the running store. Takes as long as reading the disk once; ends
+    /// early with `.closed` when the store closes. One at a time: others are told `.overloaded`.
     package func examine() async throws -> DoctorReport {
         let engine = engine
         if engine.isClosed { throw StoreError.closed }

@@ -17,6 +17,7 @@ package struct Acquaintance: Sendable {
         metAt = Pages(absent: now)
     }
 
+    /// Since when the identity is known, on this node's clock.
     package func since(_ slot: Int) -> Micros { metAt[slot] }
 
     /// A member that is new to this node.
@@ -28,6 +29,7 @@ package struct Acquaintance: Sendable {
     /// A member remembered from an earlier life of this node.
     package mutating func remember(_ slot: Int, since: Micros) { metAt[slot] = since }
 
+    /// The slot is free for another identity.
     package mutating func forget(_ slot: Int) { metAt[slot] = bornAt }
 
     /// Lets those who came of age go; called in each period.
@@ -39,6 +41,7 @@ package struct Acquaintance: Sendable {
         }
     }
 
+    /// Whether the identity is known for less long than `age`.
     package func isYoung(_ slot: Int, now: Micros, age: Micros) -> Bool { now - metAt[slot] < age }
 
     /// How many were met within the age.

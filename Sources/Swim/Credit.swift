@@ -21,6 +21,7 @@ package struct Credit: Sendable {
 
     package init() {}
 
+    /// An accusation that this witness made alone was refuted.
     package mutating func refuted(_ slot: Int, now: Micros, settings: Settings) {
         let halfLife = settings.flapHalfLifeMicros
         if let at = ledgers.firstIndex(where: { $0.slot == slot }) {
@@ -39,5 +40,6 @@ package struct Credit: Sendable {
         return ledger.faded(to: now, halfLife: settings.flapHalfLifeMicros) < settings.refutedMax
     }
 
+    /// The slot is free for another identity.
     package mutating func forget(_ slot: Int) { ledgers.removeAll { $0.slot == slot } }
 }

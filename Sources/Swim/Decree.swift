@@ -4,6 +4,7 @@
 /// in any order and any number of times, and nothing takes it back: a node whose key was stolen comes back under a new
 /// key or not at all.
 package struct Decree: Equatable, Sendable {
+    /// What is ordered.
     package enum Kind: Equatable, Sendable {
         /// The member is out, whatever version it signs from now on.
         case expel(NodeID)
@@ -60,8 +61,10 @@ package struct Decree: Equatable, Sendable {
     /// 8 sequence, 1 kind, 4 epoch, 16 target of an expulsion, 1 + n reason, 64 signature.
     package var encodedBytes: Int { 8 + 1 + 4 + (target == nil ? 0 : 16) + 1 + reason.utf8.count + 64 }
 
+    /// An expulsion with the longest reason.
     package static var encodedBytesMax: Int { 158 }
 
+    /// Writes `encodedBytes` bytes.
     package func encode(into writer: inout ByteWriter) {
         encodeStatement(into: &writer)
         writer.put(signature)

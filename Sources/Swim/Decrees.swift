@@ -21,6 +21,7 @@ package struct Decrees: Sendable {
 
     package subscript(index: Int) -> Decree { all[index] }
 
+    /// Whether the same statement is known, whoever signed it.
     package func contains(_ decree: Decree) -> Bool { places[term(decree)] != nil }
 
     /// The decree that expelled the owner of a handle.
@@ -44,6 +45,7 @@ package struct Decrees: Sendable {
         return (index, term)
     }
 
+    /// Where in a sync a decree is compared, of `Frame.bucketCount` buckets.
     package static func bucket(ofTerm term: UInt64) -> Int { Int(term >> 56) }
 
     /// The decrees of some buckets, in the order of arrival, apart from those that are `known`.

@@ -138,8 +138,8 @@ extension Membership {
 
     // MARK: Refusals
 
-    /// A stream to the member was refused by its own machine. Beside a datagram without an answer that is no silence but
-    /// a word: the process has gone. Without one it is a reason to ask.
+    /// A stream to the member was refused by its own machine. Beside a datagram without an answer that is no silence
+    /// but a word: the process has gone. Without one it is a reason to ask.
     mutating func hearRefusal(of slot: Int, into outbox: inout [Directive]) {
         guard roster.isPresent(slot), !isStranger(slot) else { return }
         let version = roster.record(slot).version

@@ -18,6 +18,7 @@ extension Membership {
         return Snapshot(own: roster.record(own), decrees: decrees.all, entries: entries)
     }
 
+    /// The same, as `Snapshot` reads it back.
     package func snapshotBytes() -> [UInt8] { snapshot().encoded() }
 
     private static func age(_ now: Micros, _ since: Micros) -> UInt64 { UInt64(max(0, now - since)) }

@@ -49,7 +49,7 @@ package enum Message: Equatable, Sendable {
     case gossip(Sight)
 }
 
-/// One thing worth telling: a member's own record, or the evidence against it.
+/// One thing worth telling: a member's own record, the evidence against it, or the operator's word.
 package enum Rumor: Equatable, Sendable {
     case record(Record)
     case suspicion(target: UInt64, version: Version, [Accusation])

@@ -111,8 +111,8 @@ package struct Roster: Sendable {
     }
 
     /// What one member adds to the digests. An outcast adds nothing, because its decree stands there in its place, and
-    /// not all have met it at the same version, or at all. A suspect counts as alive: suspicion is an opinion and passes, the digest
-    /// compares facts.
+    /// not all have met it at the same version, or at all. A suspect counts as alive: suspicion is an opinion and
+    /// passes, the digest compares facts.
     private func term(_ slot: Int) -> UInt64 {
         if isFaded[slot] || statuses[slot] == .expelled { return 0 }
         let record = records[slot]

@@ -49,8 +49,8 @@ package struct Settings: Sendable, Equatable {
     package var maximumFactor = 4
     /// Identities known for less long weigh nothing as accusers, unless more than half of the members are that new.
     package var identityMicros: Micros = 600_000_000
-    /// Who was refuted more often lately cannot raise a suspicion alone: twice at once, and then about every 90 s, which
-    /// stays below what makes a member unstable.
+    /// Who was refuted more often lately cannot raise a suspicion alone: twice at once, and then about every 90 s,
+    /// which stays below what makes a member unstable.
     package var refutedMax = 1.5
     /// Loss is never believed to be less, or more, than this.
     package var lossMin = 0.01
@@ -102,7 +102,8 @@ package struct Settings: Sendable, Equatable {
     /// Witnesses that are refuted again and again lose the power to raise a suspicion alone.
     package var accuserDiscount = true
 
-    /// A member whose machine refuses streams is dead sooner than one that is silent: a paused process is never refused.
+    /// A member whose machine refuses streams is dead sooner than one that is silent: a paused process is never
+    /// refused.
     package var refusals = true
 
     /// Shared by all nodes of a mesh; it keeps outsiders from crafting equal view digests.

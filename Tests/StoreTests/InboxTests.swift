@@ -5,7 +5,8 @@ import Testing
 
 /// Who is woken for what.
 @Suite struct InboxTests {
-    /// Threads that take items until the inbox is closed. An item above 100 is long: it lasts until all others are done.
+    /// Threads that take items until the inbox is closed. An item above 100 is long: it lasts until all others are
+    /// done.
     private final class Pool: Sendable {
         let inbox = Inbox<Int>(limit: 1000, threads: 2)
         private let done = Mutex<[Int]>([])

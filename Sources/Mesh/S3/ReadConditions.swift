@@ -2,7 +2,8 @@ package import Store
 
 /// The conditions of a read, with S3's precedence; also those of a copy's source.
 ///
-/// If-Match outweighs If-Unmodified-Since, If-None-Match outweighs If-Modified-Since (RFC 9110, 13.2.2; S3's GetObject).
+/// If-Match outweighs If-Unmodified-Since, If-None-Match outweighs If-Modified-Since (RFC 9110, 13.2.2; S3's
+/// GetObject).
 package struct ReadConditions: Hashable, Sendable {
     package enum Verdict: Hashable, Sendable {
         case proceed

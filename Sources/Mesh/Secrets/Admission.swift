@@ -1,6 +1,7 @@
 package import Swim
 
-/// The proof that a node was let in: a token's body, which the admin signed, and the node's key, which the token signed.
+/// The proof that a node was let in: a token's body, which the admin signed, and the node's key, which the token
+/// signed.
 ///
 /// It holds no secret and can be shown to anybody. It is worth nothing to another node, because the handshake that
 /// carries it proves the key that it names: `token body 2+n | public key 32 | signature by T 64`.
@@ -49,8 +50,8 @@ package struct Admission: Sendable, Equatable {
     /// Unix seconds.
     package var expiresAt: Int64 { body.expiresAt }
 
-    /// The node that this mesh let in. With `now`, in Unix seconds, only while the token is valid: that is asked when it
-    /// comes in, not when it shows later how it did.
+    /// The node that this mesh let in. With `now`, in Unix seconds, only while the token is valid: that is asked when
+    /// it comes in, not when it shows later how it did.
     package func verify(adminPublicKey: [UInt8], now: Int64? = nil) throws(TokenError) -> NodeID {
         guard body.adminPublicKey == adminPublicKey else { throw .otherMesh }
         if let now, now >= body.expiresAt { throw .expired }

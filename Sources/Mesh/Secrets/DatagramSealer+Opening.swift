@@ -97,8 +97,8 @@ extension DatagramSealer {
 
     // MARK: Questions and answers
 
-    /// Answers a question of a peer. It proves nothing of the peer but that it can seal, so the answer is no longer than
-    /// the question; if there is room it asks in return, so that two strangers need one exchange less.
+    /// Answers a question of a peer. It proves nothing of the peer but that it can seal, so the answer is no longer
+    /// than the question; if there is room it asks in return, so that two strangers need one exchange less.
     private mutating func answer(
         _ body: [UInt8],
         _ header: DatagramHeader,

@@ -82,6 +82,7 @@ package struct DatagramSealer: Sendable, CustomReflectable {
         return true
     }
 
+    /// Whether the peer was learned.
     package func knows(_ peer: NodeID) -> Bool { peers[peer.handle]?.id == peer }
 
     /// From now on the peer is a stranger, as it must be when it was expelled.

@@ -81,6 +81,7 @@ package struct JoinToken: Sendable, CustomStringConvertible, CustomReflectable {
     /// Unix seconds.
     package var expiresAt: Int64 { body.expiresAt }
 
+    /// Whether it is over at this time, in Unix seconds.
     package func isExpired(at seconds: Int64) -> Bool { seconds >= body.expiresAt }
 
     package var description: String {

@@ -1,4 +1,5 @@
-/// The epoch secrets that a node holds: which it sends with, which it still understands, and whom it lets in with which.
+/// The epoch secrets that a node holds: which it sends with, which it still understands, and whom it lets in with
+/// which.
 ///
 /// A value without a clock; only the driver changes it, and times are Unix seconds. Epochs are few, so a sorted array
 /// is all the index that is needed.
@@ -74,6 +75,7 @@ package struct Keyring: Sendable, Equatable, CustomStringConvertible, CustomRefl
     /// Those that only wait for their end, oldest first.
     package var retired: [UInt32] { entries.filter { $0.supersededAt != nil }.map(\.epoch) }
 
+    /// The secret of an epoch; nil when it is not held.
     package func secret(_ epoch: UInt32) -> Secret? {
         entries.last { $0.epoch == epoch }?.secret
     }
@@ -83,6 +85,7 @@ package struct Keyring: Sendable, Equatable, CustomStringConvertible, CustomRefl
         entries.last { UInt8(truncatingIfNeeded: $0.epoch) == lowByte }?.epoch
     }
 
+    /// When the secret of an epoch came, in Unix seconds; nil when it is not held.
     package func addedAt(_ epoch: UInt32) -> Int64? {
         entries.last { $0.epoch == epoch }?.addedAt
     }

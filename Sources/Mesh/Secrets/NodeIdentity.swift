@@ -36,6 +36,7 @@ package struct NodeIdentity: Sendable, CustomReflectable {
 
     package var customMirror: Mirror { Mirror(self, children: ["id": id.description]) }
 
+    /// The signature, of `signatureBytes` bytes.
     package func sign(_ message: [UInt8]) -> [UInt8] { pair.sign(message) }
 
     /// The secret of this node's key exchanges.

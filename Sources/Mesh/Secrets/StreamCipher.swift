@@ -1,7 +1,7 @@
 /// One direction of a stream after its handshake: frames sealed in order, each with the number of its place.
 ///
-/// The number is not sent, so a frame that is lost, repeated, moved or changed does not open, and neither does any after
-/// it. The value has one owner: two copies that both seal would use the same nonces.
+/// The number is not sent, so a frame that is lost, repeated, moved or changed does not open, and neither does any
+/// after it. The value has one owner: two copies that both seal would use the same nonces.
 package struct StreamCipher: Sendable, CustomReflectable {
     /// What sealing adds.
     package static let overheadBytes = XChaCha.tagBytes

@@ -9,15 +9,16 @@ package import Swim
 /// -> s, se, admission        who knocked, readable by the one who answered only
 /// ```
 /// The shared secret is that of the epoch for members, and for joiners one that their token holds and every member can
-/// compute. A knock without it is not answered. Static keys are the nodes' Ed25519 keys, in their X25519 form where they
-/// are exchanged; a recorded stream stays secret when keys and secrets are stolen later, because both ends use a new key
-/// each time.
+/// compute. A knock without it is not answered. Static keys are the nodes' Ed25519 keys, in their X25519 form where
+/// they are exchanged; a recorded stream stays secret when keys and secrets are stolen later, because both ends use a
+/// new key each time.
 ///
 /// A machine without sockets: the driver frames the messages and carries them. After the first error it stays failed.
 package struct StreamHandshake: Sendable, CustomReflectable {
     /// The longest message. Anything longer can be refused by its length prefix.
     package static let messageBytesMax = 4_096
 
+    /// With what right this end calls.
     package enum Purpose: Sendable {
         /// Between members; the epoch is usually `keyring.sending`, and an older one when that is not known there.
         case member(Keyring, epoch: UInt32)
@@ -136,8 +137,8 @@ package struct StreamHandshake: Sendable, CustomReflectable {
         self.knock = knock
     }
 
-    /// An ephemeral key was sent; it is mixed into the key too, because the shared secret alone does not change from one
-    /// handshake to the next.
+    /// An ephemeral key was sent; it is mixed into the key too, because the shared secret alone does not change from
+    /// one handshake to the next.
     mutating func bind(ephemeral key: [UInt8]) {
         transcript?.mix(key)
         transcript?.mix(key: Secret(bytes: key))

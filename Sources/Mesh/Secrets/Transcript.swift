@@ -1,8 +1,8 @@
 /// What both ends of a handshake have said and proved so far, as two hashes and a key: the symmetric state of the Noise
 /// protocol framework (revision 34, section 5.2), with keyed BLAKE2b where Noise has HMAC.
 ///
-/// Every byte sent and every secret shared goes in, so that the first difference between the ends makes all that follows
-/// unreadable.
+/// Every byte sent and every secret shared goes in, so that the first difference between the ends makes all that
+/// follows unreadable.
 struct Transcript: Sendable, CustomReflectable {
     private var hash: [UInt8]
     private var chain: Secret

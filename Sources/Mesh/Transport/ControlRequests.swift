@@ -39,8 +39,6 @@ final class ControlRequests {
 
     init(loop: any EventLoop) { self.loop = loop }
 
-    var count: Int { pending.count }
-
     /// The bytes of a question and the answer to come; nil when too many are open.
     func ask(_ question: Question, of peer: NodeID, until: Micros) -> (bytes: [UInt8], answer: EventLoopFuture<Answer>)?
     {

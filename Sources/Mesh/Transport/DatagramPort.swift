@@ -6,8 +6,8 @@ internal import Swim
 /// The UDP socket: reads in batches through NIO, writes by itself.
 ///
 /// NIO closes a datagram channel when a send fails for a reason that it does not know, and a firewall's drop, an
-/// interface that is down or a full queue are such reasons. To a failure detector they are a lost datagram, so each send
-/// is one system call whose failure is counted. Lives on the node's event loop.
+/// interface that is down or a full queue are such reasons. To a failure detector they are a lost datagram, so each
+/// send is one system call whose failure is counted. Lives on the node's event loop.
 final class DatagramPort {
     struct Numbers: Sendable, Equatable {
         var received: UInt64 = 0

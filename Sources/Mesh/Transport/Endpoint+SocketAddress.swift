@@ -73,10 +73,13 @@ extension Endpoint {
         return try? SocketAddress(packedIPAddress: bytes, port: Int(port))
     }
 
+    /// Whether only this machine can reach it.
     package var isLoopback: Bool { isIPv6 ? high == 0 && low == 1 : low >> 24 == 127 }
 
+    /// Every address of this machine: where one may listen, and where nobody can be reached.
     package var isWildcard: Bool { high == 0 && low == 0 }
 
+    /// The same address with another port.
     package func with(port: UInt16) -> Endpoint {
         guard isIPv6 else { return Endpoint(ipv4: UInt32(truncatingIfNeeded: low), port: port) }
         return Endpoint(ipv6High: high, low: low, port: port)

@@ -9,6 +9,7 @@ package import Swim
 ///
 /// A machine: events in, directives out. It never sees a secret.
 package struct KeyTransfer: Sendable {
+    /// What the driver has to do.
     package enum Directive: Sendable, Equatable {
         /// Ask a peer for anything newer than this epoch.
         case ask(NodeID, newerThan: UInt32)
@@ -98,6 +99,7 @@ package struct KeyTransfer: Sendable {
         askFrom = min(askFrom, now)
     }
 
+    /// The peer is no member any more.
     package mutating func forget(_ peer: NodeID) { heard[peer] = nil }
 
     /// Whether a secret that a peer offers is one that is missing here.

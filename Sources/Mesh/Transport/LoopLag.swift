@@ -6,11 +6,9 @@ struct LoopLag {
     private static let samplesMax = 4_096
     private var counts = [UInt32](repeating: 0, count: classes)
     private var total: UInt32 = 0
-    private(set) var maxMicros: Int64 = 0
 
     mutating func record(micros: Int64) {
         let lag = max(0, micros)
-        maxMicros = max(maxMicros, lag)
         var index = 0
         while index < Self.classes - 1, lag > 100 << Int64(index) { index += 1 }
         counts[index] += 1

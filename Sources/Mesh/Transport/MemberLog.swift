@@ -5,6 +5,7 @@ package import Swim
 /// Scripts read these lines. A newcomer's waits a little for its description, since a name is worth more than a moment;
 /// bad news never waits. Many versions of one member that stays alive are no news at all.
 package struct MemberLog: Sendable {
+    /// One line of the log: who is what now.
     package struct Line: Sendable, Equatable {
         package let id: NodeID
         package let status: Status
@@ -19,11 +20,10 @@ package struct MemberLog: Sendable {
 
     package init(waitMicros: Micros) { self.waitMicros = waitMicros }
 
-    package var nextDeadline: Micros { waiting.first?.until ?? .max }
-
     /// Those whose status is known already, from an earlier life.
     package mutating func remember(_ id: NodeID, _ status: Status) { shown[id] = status }
 
+    /// A member became what it was not; the lines that are due by that.
     package mutating func change(_ id: NodeID, to status: Status, isNamed: Bool, at now: Micros) -> [Line] {
         let place = waiting.firstIndex { $0.id == id }
         guard status == .alive else {
@@ -44,6 +44,7 @@ package struct MemberLog: Sendable {
         return show(id, .alive)
     }
 
+    /// The lines of newcomers whose names did not come in time.
     package mutating func advance(to now: Micros) -> [Line] {
         var lines: [Line] = []
         while let first = waiting.first, first.until <= now {
@@ -53,6 +54,7 @@ package struct MemberLog: Sendable {
         return lines
     }
 
+    /// The membership forgot the member.
     package mutating func forget(_ id: NodeID) {
         shown[id] = nil
         waiting.removeAll { $0.id == id }

@@ -1,6 +1,6 @@
 /// The member list as one node holds it: the JSON of `meshd members --json` and of `DIR/members.json`.
 ///
-/// What is agreed (`state`, `since`) stands beside what only this node measures (`phi`, `reach`, `rttMicros`, `loss`), and
+/// What is agreed (`state`, `since`) stands beside what only this node measures (`phi`, `reach`, `rttMicros`, `loss`);
 /// `seenFrom` says whose view it is. Field names are a contract with scripts.
 package struct MembersReport: Codable, Sendable, Equatable {
     /// 64 hexadecimal digits.
@@ -34,6 +34,7 @@ package struct MembersReport: Codable, Sendable, Equatable {
 
 /// One line of the member list.
 package struct MemberLine: Codable, Sendable, Equatable {
+    /// What a member is, as people are told; in the order in which summaries count.
     package enum State: String, Codable, Sendable, CaseIterable {
         case alive, suspect
         /// Alive, but it had to refute so often or died so lately that work is kept away from it.

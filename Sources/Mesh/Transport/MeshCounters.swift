@@ -2,11 +2,16 @@ package import Swim
 
 /// The numbers of a node's part in the mesh, for `/metrics`.
 package struct MeshCounters: Sendable {
+    /// Members that take part, this node included; and all that are remembered, the dead and departed too.
     package var present: Int
     package var known: Int
+    /// Present members last heard with this node's view, this node not included.
     package var agreeing: Int
+    /// How much this node doubts itself; 0 is well.
     package var localHealth: Int
+    /// The share of questions believed to be lost on the way, 0 to 1.
     package var lossBelief: Double
+    /// The 99th percentile of how late this node's timers fired.
     package var loopLagMillis: Double
     package var rumorsQueued: Int
     package var keyEpoch: UInt32
@@ -21,8 +26,10 @@ package struct MeshCounters: Sendable {
     package var framesLost: UInt64
     /// Datagrams, handshakes and frames that changed nothing, by kind.
     package var refused: [(kind: String, count: UInt64)]
+    /// What the membership machine counted.
     package var machine: Counters
 
+    /// How much input of one kind changed nothing; the kinds are the labels of `meshd_mesh_refused_total`.
     package func refused(_ kind: String) -> UInt64 { refused.first { $0.kind == kind }?.count ?? 0 }
 
     /// Adds everything to a page of Prometheus text.

@@ -2,6 +2,7 @@
 package enum MeshError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A file of the data directory is damaged, or cannot be read or written.
     case unusable(String)
+    /// The mesh port or address cannot be used: taken, not this machine's, or no address that others could reach.
     case cannotListen(String)
     /// The join token cannot be used: damaged, expired, or of another mesh.
     case badToken(String)
@@ -9,9 +10,11 @@ package enum MeshError: Error, Sendable, Equatable, CustomStringConvertible {
     case notAdmitted(String)
     /// No member has this name or id, or several have.
     case unknownNode(String)
+    /// A member, or a name server, gave no answer.
     case unreachable(String)
     /// The mesh would refuse this decree: signature, sequence or epoch.
     case badDecree(String)
+    /// The node takes no part in a mesh: not yet, or no more.
     case stopped
 
     package var description: String {

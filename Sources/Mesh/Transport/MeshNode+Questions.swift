@@ -17,18 +17,23 @@ extension MeshNode {
         return try? JSONDecoder().decode(MembersReport.self, from: Data(bytes))
     }
 
+    /// The member that is meant. Throws `unknownNode` when none fits, or several do.
     package func find(_ ref: NodeRef) async throws(MeshError) -> NodeID {
         try await ask { try ref.find(in: $0.everybody) }
     }
 
+    /// Why this node believes what it believes of a member.
     package func why(_ ref: NodeRef) async throws(MeshError) -> WhyReport {
         try await ask { try $0.why(ref) }
     }
 
+    /// Who holds the same view as this node, from what it heard.
     package func agree() async throws(MeshError) -> AgreeReport { try await ask { $0.agree() } }
 
+    /// The key epochs that this node holds, who was heard under which, and all decrees.
     package func epochs() async throws(MeshError) -> EpochsReport { try await ask { $0.epochs() } }
 
+    /// What this node counted since it began.
     package func counters() async throws(MeshError) -> MeshCounters { try await ask { $0.counters() } }
 
     /// Whether work should be sent to a member: the damped view.
@@ -81,6 +86,7 @@ extension MeshNode {
         package let addresses: [String]
     }
 
+    /// Throws `stopped` when the node takes no part in a mesh.
     package func tokenMaterial() async throws(MeshError) -> TokenMaterial {
         try await ask { driver in
             let ring = driver.state.keyring

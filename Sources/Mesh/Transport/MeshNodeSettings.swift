@@ -21,8 +21,6 @@ package struct MeshNodeSettings: Sendable {
 
     /// How long a new secret is held before it is used for sending, so that most peers have it by then.
     package var keySettleMicros: Micros = 10_000_000
-    /// How long datagrams under an older epoch are accepted.
-    package var keyRetireMicros: Micros = 24 * 3_600_000_000
     /// Between two asks for a secret that is missing.
     package var keyAskMicros: Micros = 1_000_000
     /// The least time between two descriptions, and between two writes of the snapshot.

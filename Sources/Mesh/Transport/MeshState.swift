@@ -37,8 +37,10 @@ package struct MeshState: Sendable {
 
     // MARK: Files
 
+    /// Where the state is kept.
     package static func file(in directory: String) -> String { directory + "/mesh-state" }
 
+    /// Where the admin key is kept on the node that founded the mesh: 64 hexadecimal digits.
     package static func adminKeyFile(in directory: String) -> String { directory + "/admin-key" }
 
     /// What the directory holds; nil before the first start.
@@ -84,6 +86,7 @@ package struct MeshState: Sendable {
         return Array(data) + [0x0A]
     }
 
+    /// Replaces the file and syncs it: it is on disk when this returns.
     package func write(to directory: String) throws(MeshError) {
         do { try SmallFile.write(bytes, to: Self.file(in: directory)) } catch { throw .unusable("\(error)") }
     }
@@ -95,6 +98,7 @@ package struct MeshState: Sendable {
         try adminKey(file: adminKeyFile(in: directory))
     }
 
+    /// The key in this file; nil when there is none. Throws `unusable` for a file that holds something else.
     package static func adminKey(file path: String) throws(MeshError) -> AdminKey? {
         guard let bytes = try readFile(path) else { return nil }
         let text = String(decoding: bytes.filter { $0 > 0x20 }, as: UTF8.self)

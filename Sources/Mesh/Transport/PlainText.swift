@@ -7,6 +7,7 @@ package enum PlainText {
         of(String(decoding: bytes.prefix(4 * scalarsMax + 4), as: UTF8.self), scalarsMax: scalarsMax)
     }
 
+    /// At most `scalarsMax` printable scalars of `text`.
     package static func of(_ text: String, scalarsMax: Int) -> String {
         var result = String.UnicodeScalarView()
         var count = 0

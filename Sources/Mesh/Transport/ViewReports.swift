@@ -1,6 +1,7 @@
 /// Who holds the same view as this node: the JSON of `meshd agree --json`. A local question: each ping and ack carries
 /// the sender's view digest.
 package struct AgreeReport: Codable, Sendable, Equatable {
+    /// Those who were last heard with one view.
     package struct Group: Codable, Sendable, Equatable {
         /// 16 hexadecimal digits; empty for those from whom no digest was heard yet.
         package var viewDigest: String
@@ -11,6 +12,7 @@ package struct AgreeReport: Codable, Sendable, Equatable {
 
     package var seenFrom: String
     package var viewDigest: String
+    /// Present members with this node's view, and all present ones; this node is among both.
     package var agreeing: Int
     package var present: Int
     /// The largest first; this node is in its own group.
@@ -40,6 +42,7 @@ package struct ViewReport: Codable, Sendable, Equatable {
 
 /// Where the views of two nodes differ: the JSON of `meshd diff A B --json`.
 package struct DiffReport: Codable, Sendable, Equatable {
+    /// A member that the two hold differently, or that one does not know.
     package struct Difference: Codable, Sendable, Equatable {
         package var id: String
         package var name: String
@@ -81,6 +84,7 @@ package struct DiffReport: Codable, Sendable, Equatable {
 
 /// What a probe found: the JSON of `meshd probe NODE --json`.
 package struct ProbeReport: Codable, Sendable, Equatable {
+    /// One way to a member.
     package struct Path: Codable, Sendable, Equatable {
         package var isAnswered: Bool
         package var micros: Int64?
@@ -105,6 +109,7 @@ package struct ProbeReport: Codable, Sendable, Equatable {
 
 /// The key epochs that this node holds and those that its peers were last heard to use: `meshd keys --json`.
 package struct EpochsReport: Codable, Sendable, Equatable {
+    /// One key epoch; never its secret.
     package struct Epoch: Codable, Sendable, Equatable {
         package var epoch: UInt32
         /// `sending`, `held` (accepted, not yet used for sending) or `retired`.
@@ -113,6 +118,7 @@ package struct EpochsReport: Codable, Sendable, Equatable {
         package var sinceMillis: UInt64
     }
 
+    /// What another member was last heard to use.
     package struct Peer: Codable, Sendable, Equatable {
         package var name: String
         package var id: String

@@ -1,5 +1,6 @@
 /// Why this node believes what it believes of a member: the JSON of `meshd why NODE --json`.
 package struct WhyReport: Codable, Sendable, Equatable {
+    /// One event in the case of a member.
     package struct Entry: Codable, Sendable, Equatable {
         /// Unix time in milliseconds.
         package var atMillis: UInt64

@@ -21,8 +21,8 @@ final class Inbox<Item: Sendable>: @unchecked Sendable {
     /// When a thread last came for work, in nanoseconds: long ago means that those awake are held up by the disk.
     private var lastTake: UInt64 = 0
 
-    /// A wake-up costs more than a point read from the page cache. So a further thread is woken only when those that are
-    /// awake are behind: this many items wait, or nobody came for so long.
+    /// A wake-up costs more than a point read from the page cache. So a further thread is woken only when those that
+    /// are awake are behind: this many items wait, or nobody came for so long.
     private static var backlogPerThread: Int { 8 }
     private static var patienceNanos: UInt64 { 300_000 }
     private var isClosed = false
@@ -89,8 +89,8 @@ final class Inbox<Item: Sendable>: @unchecked Sendable {
         return true
     }
 
-    /// Called by a thread before it does what takes long. What it cannot do meanwhile goes back to the front, and somebody
-    /// else is woken for what waits now or comes before `comeBack`.
+    /// Called by a thread before it does what takes long. What it cannot do meanwhile goes back to the front, and
+    /// somebody else is woken for what waits now or comes before `comeBack`.
     func stepAway(returning rest: [Item]) {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }

@@ -7,7 +7,7 @@ import NIOSSL
 
 /// The command line's way to a running node: one HTTP request per connection, over TCP or the node's socket file.
 struct AdminClient: Sendable {
-    /// Answers are lists of keys and buckets at most; more than this is not ours.
+    /// The longest answer is a list of 65,536 members, half of this; more is not ours.
     private static let answerBytesMax = 64 << 20
 
     /// How a TCP connection is protected.

@@ -18,7 +18,7 @@ struct TokenCommand: AsyncParsableCommand {
         )
         /// A node that was started a moment ago by the same script is waited for.
         private static let patienceMillis = 5_000
-        /// A quarter: a token that outlives its purpose is a key under the mat.
+        /// A quarter of a year: a token that outlives its purpose is a key under the mat.
         private static let expiresMillisMax: UInt64 = 90 * 86_400_000
 
         @Option(help: "How long it lets nodes in, at most 90d.") var expires = "24h"
