@@ -82,6 +82,11 @@ final class MembershipDriver {
         self.identity = identity
         self.logger = logger
         self.folder = folder
+        // The floor for strangers follows from the expulsions, whatever was saved or told beside them.
+        var state = state
+        for decree in state.decrees where decree.target != nil {
+            state.keyring.refuseStrangers(before: decree.newEpoch)
+        }
         self.state = state
         startedAt = now
         seedsSoughtAt = now
