@@ -16,6 +16,8 @@ final class HTTPLane: ChannelInboundHandler {
     }
 
     private static let bytesPerWrite = 64 << 10
+    /// Writes in one go: a socket that takes all that comes must not keep the loop from those that wait to be read.
+    private static let writesPerTurn = 8
     private var exchange: Exchange?
     private var context: ChannelHandlerContext?
     private var isPumping = false
@@ -42,6 +44,7 @@ final class HTTPLane: ChannelInboundHandler {
         guard !isPumping else { return }
         isPumping = true
         defer { isPumping = false }
+        var writes = 0
         while var current = exchange, !current.isSent, context.channel.isWritable {
             let size = current.request.body.size
             if current.bytesSent < size {
@@ -56,7 +59,16 @@ final class HTTPLane: ChannelInboundHandler {
                 exchange = current
                 context.write(wrapOutboundOut(.end(nil)), promise: nil)
             }
+            writes += 1
             if current.isSent || !context.channel.isWritable { context.flush() }
+            if !current.isSent, writes == Self.writesPerTurn {
+                context.flush()
+                // Not at once: a loop does all that is due before it looks at its sockets again.
+                context.eventLoop.assumeIsolated().scheduleTask(in: .microseconds(100)) {
+                    self.context.map { self.pump($0) }
+                }
+                return
+            }
         }
     }
 

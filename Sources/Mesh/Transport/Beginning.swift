@@ -137,7 +137,7 @@ struct Beginning: Sendable {
 
     private func resolved(_ seeds: [String]) async throws -> [Endpoint] {
         try await folder.run { [logger] in
-            seeds.prefix(16).flatMap { seed in
+            seeds.prefix(MeshNodeSettings.seedsMax).flatMap { seed in
                 let found = Resolver.endpoints(of: seed)
                 if found.isEmpty { logger.warning("the seed \(seed) is not known by name yet") }
                 return found

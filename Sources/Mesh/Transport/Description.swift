@@ -4,7 +4,7 @@ internal import FoundationEssentials
 /// record. Unknown fields are skipped, so newer nodes may say more.
 package struct Description: Codable, Sendable, Equatable {
     package static let bytesMax = 4_096
-    private static let textBytesMax = 255
+    private static let textScalarsMax = 255
 
     package var name: String
     package var zone: String
@@ -92,6 +92,6 @@ package struct Description: Codable, Sendable, Equatable {
     private static func distance(_ a: UInt64, _ b: UInt64) -> UInt64 { a > b ? a - b : b - a }
 
     private static func plain(_ text: String) -> String {
-        String(decoding: text.utf8.prefix(textBytesMax).map { $0 > 0x20 && $0 != 0x7f ? $0 : 0x5f }, as: UTF8.self)
+        PlainText.of(text, scalarsMax: textScalarsMax).replacing(" ", with: "_")
     }
 }

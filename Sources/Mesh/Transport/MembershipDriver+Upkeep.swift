@@ -36,7 +36,7 @@ extension MembershipDriver {
         else { return }
         seedsSoughtAt = now
         let seeds = settings.seeds
-        folder.run(on: loop) { seeds.prefix(16).flatMap { Resolver.endpoints(of: $0) } }.assumeIsolated()
+        folder.run(on: loop) { seeds.prefix(MeshNodeSettings.seedsMax).flatMap { Resolver.endpoints(of: $0) } }.assumeIsolated()
             .whenSuccess { found in
                 if !found.isEmpty, self.membership.presentCount <= 1 { self.command(.join(found)) }
             }
@@ -71,8 +71,10 @@ extension MembershipDriver {
     private func tellNews(_ now: Micros) {
         guard let description = toTell, description.differsNotably(from: told) else { return }
         // What is new in its kind, like an address at the start, need not wait for its minute.
-        let wait = description.differsInKind(from: told) ? Self.retellMicros : settings.describeMicros
-        guard toldAt == .min || now - toldAt >= min(wait, settings.describeMicros) else { return }
+        // What is only a matter of space is told more rarely in a large mesh, where everybody has to fetch it.
+        let spaceMicros = settings.describeMicros * Micros(max(1, membership.presentCount / 32))
+        let wait = description.differsInKind(from: told) ? min(Self.retellMicros, settings.describeMicros) : spaceMicros
+        guard toldAt == .min || now - toldAt >= wait else { return }
         toTell = nil
         guard let bytes = tellable(description) else {
             logger.warning("the description of this node is too long to be told")

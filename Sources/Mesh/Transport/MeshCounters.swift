@@ -36,7 +36,7 @@ package struct MeshCounters: Sendable {
     package func write(to page: inout PrometheusText) {
         page.single("meshd_mesh_members", "Members that take part, this node included.", .gauge, Double(present))
         page.single("meshd_mesh_known", "Members known, the dead and departed included.", .gauge, Double(known))
-        page.single("meshd_mesh_agreeing", "Members last heard with this node's view.", .gauge, Double(agreeing))
+        page.single("meshd_mesh_agreeing", "Members with the view of this node, which counts itself.", .gauge, Double(agreeing))
         page.single("meshd_mesh_local_health", "How much this node doubts itself.", .gauge, Double(localHealth))
         page.single("meshd_mesh_loss", "Share of questions believed to be lost on the way.", .gauge, lossBelief)
         page.single(
@@ -93,7 +93,7 @@ extension MembershipDriver {
         return MeshCounters(
             present: membership.presentCount,
             known: membership.roster.count,
-            agreeing: membership.agreement.agreeing,
+            agreeing: membership.agreement.agreeing + 1,
             localHealth: membership.health.score,
             lossBelief: membership.lossBelief,
             loopLagMillis: lag.percentile99Millis,

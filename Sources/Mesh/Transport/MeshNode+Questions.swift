@@ -36,11 +36,6 @@ extension MeshNode {
     /// What this node counted since it began.
     package func counters() async throws(MeshError) -> MeshCounters { try await ask { $0.counters() } }
 
-    /// Whether work should be sent to a member: the damped view.
-    package func isUsable(_ id: NodeID) async -> Bool {
-        (try? await ask { $0.membership.isUsable(id) }) ?? false
-    }
-
     // MARK: What others believe
 
     /// Where the views of two members differ; each is asked for its own.

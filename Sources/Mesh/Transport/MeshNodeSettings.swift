@@ -10,7 +10,9 @@ package struct MeshNodeSettings: Sendable {
     package var advertise: String?
     /// The text of a join token, for a first start.
     package var joinToken: String?
-    /// `HOST:PORT`s of members to greet at each start, beside those remembered.
+    /// The machine greets no more than this at once.
+    package static let seedsMax = 16
+    /// `HOST:PORT`s of members to greet at each start, beside those remembered; at most `seedsMax`.
     package var seeds: [String] = []
     /// Where `mesh-state`, `admin-key`, `members.json` and `members.bin` are.
     package var directory: String

@@ -69,9 +69,11 @@ struct AdminClient: Sendable {
         let request = head
         do {
             return try await channel.executeThenClose { inbound, outbound in
-                try await outbound.write(.head(request))
-                if let body { try await outbound.write(.body(ByteBuffer(bytes: body))) }
-                try await outbound.write(.end(nil))
+                // In one flush: a GET is whole with its head, and the node may answer and close before another write.
+                var parts: [HTTPPart<HTTPRequestHead, ByteBuffer>] = [.head(request)]
+                if let body { parts.append(.body(ByteBuffer(bytes: body))) }
+                parts.append(.end(nil))
+                try await outbound.write(contentsOf: parts)
                 var answer: [UInt8] = []
                 for try await part in inbound {
                     switch part {

@@ -1,7 +1,9 @@
+import Mesh
+
 /// One place to look for other nodes of the mesh.
 enum Seed: Hashable, Sendable, CustomStringConvertible {
-    /// Enough for every site of a mesh; each is asked again and again while this node is alone.
-    static let countMax = 64
+    /// Enough for every site of a mesh. Each is asked in every period while this node is alone, so more would be noise.
+    static let countMax = MeshNodeSettings.seedsMax
 
     /// An address or a DNS name, with its port.
     case address(ListenAddress)
