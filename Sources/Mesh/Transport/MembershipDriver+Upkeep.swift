@@ -36,10 +36,13 @@ extension MembershipDriver {
         else { return }
         seedsSoughtAt = now
         let seeds = settings.seeds
-        folder.run(on: loop) { seeds.prefix(MeshNodeSettings.seedsMax).flatMap { Resolver.endpoints(of: $0) } }.assumeIsolated()
-            .whenSuccess { found in
-                if !found.isEmpty, self.membership.presentCount <= 1 { self.command(.join(found)) }
-            }
+        folder.run(on: loop) {
+            seeds.prefix(MeshNodeSettings.seedsMax).flatMap { Resolver.endpoints(of: $0) }
+        }
+        .assumeIsolated()
+        .whenSuccess { found in
+            if !found.isEmpty, self.membership.presentCount <= 1 { self.command(.join(found)) }
+        }
     }
 
     /// Asks a few of those whose description is missing. Who does not answer is left to the machine's next occasion.

@@ -36,7 +36,7 @@ package struct MeshCounters: Sendable {
     package func write(to page: inout PrometheusText) {
         page.single("meshd_mesh_members", "Members that take part, this node included.", .gauge, Double(present))
         page.single("meshd_mesh_known", "Members known, the dead and departed included.", .gauge, Double(known))
-        page.single("meshd_mesh_agreeing", "Members with the view of this node, which counts itself.", .gauge, Double(agreeing))
+        page.single("meshd_mesh_agreeing", "Members with this node's view, itself included.", .gauge, Double(agreeing))
         page.single("meshd_mesh_local_health", "How much this node doubts itself.", .gauge, Double(localHealth))
         page.single("meshd_mesh_loss", "Share of questions believed to be lost on the way.", .gauge, lossBelief)
         page.single(
