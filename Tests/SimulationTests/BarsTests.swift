@@ -79,6 +79,7 @@ import Testing
         [
             crash("crash of 1, known anywhere", 1, 0, [2, 2.5, 3, 3], three) { $0.suspected },
             crash("crash of 1, all say dead", 1, 0, [7, 7.5, 8, 9], all) { $0.dead99 },
+            crash("kill of 1, all say dead", 1, 0, [4, 4, 5, 6], three, isKill: true) { $0.dead99 },
             crash("crash of 1 at 1 % loss", 1, 0.01, [7, 7.5, 8, 9], three) { $0.dead99 },
             crash("crash of 1 %", 0, 0, [9, 9, 11, 14], three) { $0.dead99 },
             crash("crash of 1 % at 10 % loss", 0, 0.1, [10, 10, 14, 14], three) { $0.dead99 },
@@ -124,6 +125,7 @@ import Testing
         _ loss: Double?,
         _ bars: [Double],
         _ sides: [Side],
+        isKill: Bool = false,
         _ value: @escaping (Outcome) -> Double
     ) -> Row {
         Row(
@@ -140,7 +142,8 @@ import Testing
             let seconds = loss ?? 1 >= 0.25 ? 90 : 60
             return simulation.crashes(
                 BarsTests.spread(victims == 0 ? max(1, count / 100) : victims, of: count),
-                watch: Micros(seconds) * 1_000_000
+                watch: Micros(seconds) * 1_000_000,
+                isKill: isKill
             )
         }
     }
@@ -192,7 +195,7 @@ import Testing
 
 /// A simulation of whatever rules, as the bars script it.
 protocol Scripted: AnyObject {
-    func crashes(_ victims: [Int], watch micros: Micros) -> Outcome
+    func crashes(_ victims: [Int], watch micros: Micros, isKill: Bool) -> Outcome
     func calm(watch micros: Micros) -> Outcome
     func gray(_ victims: [Int], watch micros: Micros, every half: Micros, turn: (Bool) -> Void) -> Outcome
     func setLoss(_ loss: Double)

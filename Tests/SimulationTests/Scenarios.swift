@@ -28,11 +28,11 @@ extension Simulation {
         clearStatistics()
     }
 
-    /// Crashes some nodes at once and watches.
-    func crashes(_ victims: [Int], watch micros: Micros) -> Outcome {
+    /// Crashes some nodes at once and watches: whole machines, or only the processes.
+    func crashes(_ victims: [Int], watch micros: Micros, isKill: Bool = false) -> Outcome {
         settle()
         let start = now
-        for victim in victims { crash(victim) }
+        for victim in victims { if isKill { kill(victim) } else { crash(victim) } }
         run(until: start + micros)
         var outcome = traffic(since: start)
         let isVictim = flags(victims)
