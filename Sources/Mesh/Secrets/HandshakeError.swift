@@ -16,7 +16,7 @@ package enum HandshakeError: Error, Equatable, Sendable, CustomStringConvertible
     /// Another node than the one that was called.
     case unexpectedPeer
     case expelled
-    /// A node that nobody knows came with the secret of an epoch before the last expulsion.
+    /// A node that nobody knows came with the secret of an epoch that was superseded.
     case stranger
     case token(TokenError)
     /// A message after the last one, or after a failure.
@@ -33,7 +33,7 @@ package enum HandshakeError: Error, Equatable, Sendable, CustomStringConvertible
         case .oneself: "the other end is this node"
         case .unexpectedPeer: "another node answered than the one that was called"
         case .expelled: "the other end was expelled"
-        case .stranger: "an unknown node came with an epoch from before the last expulsion"
+        case .stranger: "an unknown node came with an epoch that was superseded"
         case .token(let error): error.description
         case .outOfTurn: "a handshake message came out of turn"
         }

@@ -67,6 +67,10 @@ package struct Keyring: Sendable, Equatable, CustomStringConvertible, CustomRefl
 
     // MARK: Questions
 
+    /// The oldest epoch with which a node that nobody here knows gets in, by token or by admission. What was superseded
+    /// lets no stranger in: a rotation withdraws the tokens made before it, as an expulsion does at once.
+    package var strangerFloor: UInt32 { max(strangerEpochMin, sending) }
+
     package var newest: UInt32 { entries[entries.count - 1].epoch }
 
     /// All epochs that are understood, oldest first.

@@ -2,6 +2,8 @@ internal import Swim
 
 extension StreamHandshake {
     private static let sealedKeyBytes = NodeIdentity.publicKeyBytes + XChaCha.tagBytes
+    /// Shorter than any answer.
+    private static let refusalBytes = KeyExchange.keyBytes + 1 + XChaCha.tagBytes
 
     /// The responder hears the first message. What costs little is asked first: nobody without the secret makes this
     /// node compute a signature or an exchange.
@@ -17,7 +19,9 @@ extension StreamHandshake {
         begin(knock, secret, meshID: keyring.meshID)
         bind(ephemeral: theirEphemeral)
         guard transcript?.open(proof) == [] else { throw .secret }
-        if let tokenBody = knock.tokenBody { try judge(tokenBody, knock, keyring, now) }
+        if let tokenBody = knock.tokenBody, let why = try judge(tokenBody, knock, keyring, now) {
+            return try refuse(why)
+        }
 
         let key = KeyExchange.publicKey(of: ephemeral)
         bind(ephemeral: key)
@@ -29,25 +33,48 @@ extension StreamHandshake {
         return Step(reply: reply, session: nil)
     }
 
+    /// Why a token, whose secret was proved, lets nobody in any more; nil when it does. Throws for one that the admin
+    /// never made.
     private func judge(
         _ tokenBody: [UInt8],
         _ knock: Knock,
         _ keyring: Keyring,
         _ now: Int64
-    ) throws(HandshakeError) {
+    ) throws(HandshakeError) -> TokenError? {
         do throws(TokenError) {
             let body = try TokenBody(tokenBody)
             guard body.adminPublicKey == keyring.adminPublicKey else { throw .otherMesh }
             guard body.epoch == knock.epoch else { throw .damaged }
-            guard body.epoch >= keyring.strangerEpochMin else { throw .withdrawn }
-            guard now < body.expiresAt else { throw .expired }
+            guard body.epoch >= keyring.strangerFloor else { return .withdrawn }
+            return now < body.expiresAt ? nil : .expired
         } catch {
             throw .token(error)
         }
     }
 
+    // MARK: A refusal that is told
+
+    /// Without it a joiner could not tell a token that is over from a door that is crowded. It names nobody.
+    private mutating func refuse(_ why: TokenError) throws(HandshakeError) -> Step {
+        let key = KeyExchange.publicKey(of: ephemeral)
+        bind(ephemeral: key)
+        try exchange(ephemeral, theirEphemeral)
+        let reply = key + transcript!.seal([why == .expired ? 1 : 2])
+        return Step(reply: reply, refusal: .token(why))
+    }
+
+    /// The initiator hears why its token is refused.
+    private mutating func hearRefusal(_ message: [UInt8]) throws(HandshakeError) -> HandshakeError {
+        theirEphemeral = Array(message.prefix(KeyExchange.keyBytes))
+        bind(ephemeral: theirEphemeral)
+        try exchange(ephemeral, theirEphemeral)
+        guard let why = transcript?.open(Array(message.dropFirst(KeyExchange.keyBytes))) else { throw .forged }
+        return .token(why == [1] ? .expired : .withdrawn)
+    }
+
     /// The initiator hears who answers, says who it is, and is done.
-    mutating func hearAnswer(_ message: [UInt8], _ strangerEpochMin: UInt32) throws(HandshakeError) -> Step {
+    mutating func hearAnswer(_ message: [UInt8], _ strangerFloor: UInt32) throws(HandshakeError) -> Step {
+        if knock?.tokenBody != nil, message.count == Self.refusalBytes { throw try hearRefusal(message) }
         var reader = ByteReader(message)
         theirEphemeral = reader.array(KeyExchange.keyBytes)
         let sealedKey = reader.array(Self.sealedKeyBytes)
@@ -60,7 +87,7 @@ extension StreamHandshake {
         guard transcript?.open(proof) == [] else { throw .forged }
         let peer = NodeIdentity.name(of: key.bytes)
         if let expected, expected != peer { throw .unexpectedPeer }
-        try admit(peer, strangerEpochMin)
+        try admit(peer, strangerFloor)
 
         let sealedName = transcript!.seal(identity.publicKey)
         try exchange(identity.exchangeSecret, theirEphemeral)
@@ -78,7 +105,7 @@ extension StreamHandshake {
         try exchange(ephemeral, exchangeKey)
         guard let shown = transcript?.open(payload) else { throw .forged }
         let peer = NodeIdentity.name(of: key.bytes)
-        try admit(peer, keyring.strangerEpochMin)
+        try admit(peer, keyring.strangerFloor)
         do throws(TokenError) {
             admission = shown.isEmpty ? nil : try Admission(shown)
             if let admission {
@@ -96,12 +123,12 @@ extension StreamHandshake {
         return Step(reply: nil, session: session(peer, key, admission: admission, isInitiator: false))
     }
 
-    /// Both ends refuse the expelled, and those they never heard of with an epoch that an expelled node knows: it might
-    /// call under a new name, or wait under one where it is called.
-    private func admit(_ peer: NodeID, _ strangerEpochMin: UInt32) throws(HandshakeError) {
+    /// Both ends refuse the expelled, and those they never heard of with an epoch that was superseded: who was expelled,
+    /// or whoever the keys were rotated for, might call under a new name, or wait under one where it is called.
+    private func admit(_ peer: NodeID, _ strangerFloor: UInt32) throws(HandshakeError) {
         switch standing(peer) {
         case .expelled: throw .expelled
-        case .stranger where (knock?.epoch ?? 0) < strangerEpochMin: throw .stranger
+        case .stranger where (knock?.epoch ?? 0) < strangerFloor: throw .stranger
         case .member, .stranger: break
         }
     }

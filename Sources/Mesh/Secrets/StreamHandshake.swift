@@ -8,6 +8,7 @@ package import Swim
 /// <- e, ee, s, es            who answers, readable by the one who knocked only
 /// -> s, se, admission        who knocked, readable by the one who answered only
 /// ```
+/// A joiner whose token was good once and is not any more hears so instead of the second message: `<- e, ee, why`.
 /// The shared secret is that of the epoch for members, and for joiners one that their token holds and every member can
 /// compute. A knock without it is not answered. Static keys are the nodes' Ed25519 keys, in their X25519 form where
 /// they are exchanged; a recorded stream stays secret when keys and secrets are stolen later, because both ends use a
@@ -25,15 +26,17 @@ package struct StreamHandshake: Sendable, CustomReflectable {
         case join(JoinToken)
     }
 
-    /// What to do next: send the reply, if there is one; then, with a session, the handshake is over.
+    /// What to do next: send the reply, if there is one; then, with a session or a refusal, the handshake is over.
     package struct Step: Sendable {
         package var reply: [UInt8]?
         package var session: StreamSession?
+        /// Why the other end, which knows the secret of its token, is refused; the reply tells it so.
+        package var refusal: HandshakeError?
     }
 
     enum Stage {
         case awaitsKnock(Keyring, now: Int64)
-        case awaitsAnswer(strangerEpochMin: UInt32)
+        case awaitsAnswer(strangerFloor: UInt32)
         case awaitsName(Keyring, now: Int64)
         case over
     }
@@ -65,7 +68,7 @@ package struct StreamHandshake: Sendable, CustomReflectable {
         random: (Int) -> [UInt8] = { SecureRandom.bytes($0) },
         standing: @escaping @Sendable (NodeID) -> Standing = { _ in .member }
     ) -> StreamHandshake? {
-        var handshake = StreamHandshake(identity, .awaitsAnswer(strangerEpochMin: 0), random, standing)
+        var handshake = StreamHandshake(identity, .awaitsAnswer(strangerFloor: 0), random, standing)
         handshake.expected = peer
         let knock: Knock
         let secret: Secret
@@ -74,7 +77,7 @@ package struct StreamHandshake: Sendable, CustomReflectable {
             guard let held = keyring.secret(epoch) else { return nil }
             knock = Knock(tag: keyring.meshID.tag, epoch: epoch, tokenBody: nil)
             secret = held
-            handshake.stage = .awaitsAnswer(strangerEpochMin: keyring.strangerEpochMin)
+            handshake.stage = .awaitsAnswer(strangerFloor: keyring.strangerFloor)
             handshake.admission = admission
             handshake.begin(knock, secret, meshID: keyring.meshID)
         case .join(let token):
@@ -119,7 +122,7 @@ package struct StreamHandshake: Sendable, CustomReflectable {
         guard message.count <= Self.messageBytesMax else { throw .malformed }
         switch current {
         case .awaitsKnock(let keyring, let now): return try hearKnock(message, keyring, now)
-        case .awaitsAnswer(let strangerEpochMin): return try hearAnswer(message, strangerEpochMin)
+        case .awaitsAnswer(let strangerFloor): return try hearAnswer(message, strangerFloor)
         case .awaitsName(let keyring, let now): return try hearName(message, keyring, now)
         case .over: throw .outOfTurn
         }

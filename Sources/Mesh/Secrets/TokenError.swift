@@ -9,7 +9,7 @@ package enum TokenError: String, Error, CaseIterable, Sendable, CustomStringConv
     case expired
     /// Made by the admin of another mesh.
     case otherMesh
-    /// Made before the last expulsion, and therefore known to somebody who was expelled.
+    /// Made before the last expulsion or rotation, and therefore perhaps known to those it was meant against.
     case withdrawn
     /// An admission that another node was given.
     case notYours
@@ -23,7 +23,9 @@ package enum TokenError: String, Error, CaseIterable, Sendable, CustomStringConv
         case .forged: "the join token is not signed by the mesh's admin key"
         case .expired: "the join token has expired: make a new one with `meshd token create`"
         case .otherMesh: "the join token belongs to another mesh"
-        case .withdrawn: "the join token was made before a node was expelled: make a new one with `meshd token create`"
+        case .withdrawn:
+            "the join token was made before a node was expelled or the keys were rotated: make a new one with "
+                + "`meshd token create`"
         case .notYours: "the admission belongs to another node"
         case .unsuitable:
             "a join token needs 1 to \(TokenBody.addressesMax) addresses HOST:PORT and a zone of at most "

@@ -18,8 +18,10 @@ struct Admittance: Sendable {
     enum Failure: Error {
         case noAddress
         case noConnection
-        /// The connection stood, and was closed without an answer.
-        case refused
+        /// The connection was closed before anything was answered: the door is crowded, or keys are on their way.
+        case closed
+        /// A member answered, and refuses this node; perhaps it says why.
+        case refused(TokenError?)
         case timeout
         case wrongMesh
     }
@@ -39,7 +41,7 @@ struct Admittance: Sendable {
     /// False when the node was stopped meanwhile.
     let isWanted: @Sendable () -> Bool
 
-    /// Tries until it is let in, refused, or the token expires.
+    /// Tries until it is let in, or told that it is refused, or until the token expires.
     func enter() async throws -> Entry {
         var pause = Self.pauseMillisMin
         var refusals = 0
@@ -78,7 +80,8 @@ struct Admittance: Sendable {
         switch failure {
         case .noAddress: "the name is not known"
         case .noConnection: "no connection"
-        case .refused: "refused"
+        case .closed: "closed without an answer"
+        case .refused(let why): why?.description ?? "refused"
         case .timeout: "no answer"
         case .wrongMesh: "another mesh"
         }
@@ -168,7 +171,12 @@ struct Admittance: Sendable {
         func didClose(_ connection: ControlConnection, refusal: ControlConnection.Refusal?) {
             guard !isDone else { return }
             isDone = true
-            promise.fail(Failure.refused)
+            switch refusal {
+            case .handshake(.token(let why)): promise.fail(Failure.refused(why))
+            // The handshake was over, and the member on the other end did not go on.
+            case _ where connection.peer != nil: promise.fail(Failure.refused(nil))
+            default: promise.fail(Failure.closed)
+            }
         }
 
         func leave(_ connection: ControlConnection) {

@@ -54,6 +54,10 @@ final class ControlConnection: ChannelInboundHandler {
     /// The epoch under which this side opened the connection.
     let epoch: UInt32
     private(set) var peer: Peer?
+    /// Who called proved that it knows a secret of the mesh; until then it is nobody.
+    private(set) var hasKnocked = false
+    /// From which host, or for IPv6 from which network of 64 bits, a caller comes.
+    private(set) var origin: Endpoint?
     private(set) var usedAt: Micros
     let openedAt: Micros
     private weak var owner: (any ControlOwner)?
@@ -96,6 +100,7 @@ final class ControlConnection: ChannelInboundHandler {
             return
         }
         self.channel = channel
+        origin = remote?.origin
         phase = .shaking(handshake)
         if !handshake.opening.isEmpty { write(handshake.opening) }
     }
@@ -134,8 +139,12 @@ final class ControlConnection: ChannelInboundHandler {
         case .shaking(var handshake):
             let step: StreamHandshake.Step
             do throws(HandshakeError) { step = try handshake.read(bytes) } catch { return end(.handshake(error)) }
+            hasKnocked = true
             phase = .shaking(handshake)
             if let reply = step.reply { write(reply) }
+            // A write may find the socket broken, and end the connection at once.
+            guard case .shaking = phase else { return }
+            if let refusal = step.refusal { return end(.handshake(refusal)) }
             if let session = step.session { open(session) }
         case .open(let sealing, var opening):
             guard let plain = opening.open(bytes), let first = plain.first, let kind = StreamKind(rawValue: first)
@@ -157,9 +166,7 @@ final class ControlConnection: ChannelInboundHandler {
         self.peer = peer
         phase = .open(sealing: session.sealing, opening: session.opening)
         guard let owner, owner.admits(self, peer) else { return end(.peer) }
-        let frames = waiting
-        waiting = []
-        for frame in frames { seal(frame) }
+        for frame in drain() { seal(frame) }
     }
 
     // MARK: Sending
@@ -179,9 +186,18 @@ final class ControlConnection: ChannelInboundHandler {
         case .connecting, .shaking:
             guard waiting.count < Self.waitingFramesMax else { return false }
             waiting.append(frame)
+            pendingBytes += frame.count
         case .closed: return false
         }
         return true
+    }
+
+    /// What waited for the handshake.
+    private func drain() -> [[UInt8]] {
+        let frames = waiting
+        waiting = []
+        pendingBytes -= frames.reduce(0) { $0 + $1.count }
+        return frames
     }
 
     private func seal(_ frame: [UInt8]) {
@@ -206,7 +222,7 @@ final class ControlConnection: ChannelInboundHandler {
     func end(_ refusal: Refusal?) {
         if case .closed = phase { return }
         phase = .closed
-        waiting = []
+        _ = drain()
         channel?.close(promise: nil)
         owner?.didClose(self, refusal: refusal)
     }

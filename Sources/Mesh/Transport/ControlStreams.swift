@@ -36,7 +36,7 @@ final class ControlStreams: ControlOwner {
 
     private static let outboundMax = 512
     private static let inboundMax = 1_024
-    /// Strangers that may be in the middle of a handshake, together and from one address.
+    /// Strangers that may be in the middle of a handshake, together and from one host or network of 64 bits.
     private static let strangersMax = 256
     private static let strangersPerAddressMax = 64
     private static let handshakeMicros: Micros = 5_000_000
@@ -135,13 +135,9 @@ final class ControlStreams: ControlOwner {
         return connection
     }
 
-    /// A connection that was accepted; false when there are too many.
+    /// A connection that was accepted; false when there are too many that proved something.
     func accept(_ channel: any Channel) -> Bool {
-        let strangers = all.values.filter { !$0.isOutbound && $0.peer == nil }
-        let host = channel.remoteAddress.flatMap { Endpoint($0) }?.with(port: 0)
-        guard !isStopped, all.count < Self.inboundMax + Self.outboundMax, strangers.count < Self.strangersMax,
-            strangers.count(where: { $0.remote?.with(port: 0) == host }) < Self.strangersPerAddressMax
-        else {
+        guard !isStopped, makeRoom(for: channel.remoteAddress.flatMap { Endpoint($0) }?.origin) else {
             numbers.refusedOverLimit += 1
             return false
         }
@@ -153,12 +149,32 @@ final class ControlStreams: ControlOwner {
         return true
     }
 
+    /// Whether one more caller finds a place. When there is none, the oldest of those who proved nothing so far gives
+    /// up its own: who only connects and stays silent keeps nobody out.
+    private func makeRoom(for origin: Endpoint?) -> Bool {
+        let strangers = all.values.filter { !$0.isOutbound && $0.peer == nil }
+        let neighbours = strangers.filter { $0.origin == origin }
+        let crowd: [ControlConnection]
+        if neighbours.count >= Self.strangersPerAddressMax {
+            crowd = neighbours
+        } else if strangers.count >= Self.strangersMax || all.count >= Self.inboundMax + Self.outboundMax {
+            crowd = strangers
+        } else {
+            return true
+        }
+        guard let oldest = crowd.filter({ !$0.hasKnocked }).min(by: { $0.openedAt < $1.openedAt }) else { return false }
+        oldest.end(.overLimit)
+        return true
+    }
+
     // MARK: What connections tell
 
     func admits(_ connection: ControlConnection, _ peer: ControlConnection.Peer) -> Bool {
         guard rules.admits(connection, peer) else { return false }
         // The newest working connection is the one that is used; newcomers have nothing to be told on theirs.
-        if peer.right == .member, byPeer[peer.id].map({ !$0.isOpen }) ?? true { byPeer[peer.id] = connection }
+        if connection.isOpen, peer.right == .member, byPeer[peer.id].map({ !$0.isOpen }) ?? true {
+            byPeer[peer.id] = connection
+        }
         return true
     }
 

@@ -79,6 +79,9 @@ extension Endpoint {
     /// Every address of this machine: where one may listen, and where nobody can be reached.
     package var isWildcard: Bool { high == 0 && low == 0 }
 
+    /// The host behind it, for counting strangers: whoever has an IPv6 address usually has a network of 64 bits.
+    var origin: Endpoint { isIPv6 ? Endpoint(ipv6High: high, low: 0, port: 0) : with(port: 0) }
+
     /// The same address with another port.
     package func with(port: UInt16) -> Endpoint {
         guard isIPv6 else { return Endpoint(ipv4: UInt32(truncatingIfNeeded: low), port: port) }

@@ -144,6 +144,47 @@ struct HandshakeRun {
         #expect(newToken.failure() == nil)
     }
 
+    @Test("after a rotation, too, strangers need the epoch in use, and while it is under way either will do")
+    func rotated() throws {
+        let ring = Sample.keyring(epochs: 2)
+        var oldToken = HandshakeRun(purpose: .join(try Sample.token(epoch: 1)), ring: ring, responderSees: .stranger)
+        #expect(oldToken.failure() == .token(.withdrawn))
+        let admission = try Sample.token(epoch: 1).admit(Sample.node(1))
+        var stranger = HandshakeRun(ring: ring, admission: admission, responderSees: .stranger)
+        #expect(stranger.failure() == .stranger)
+        var caller = HandshakeRun(purpose: .member(ring, epoch: 1), initiatorSees: .stranger)
+        #expect(caller.failure() == .stranger)
+        var sleeper = HandshakeRun(ring: ring, admission: admission, responderSees: .member)
+        #expect(sleeper.failure() == nil)
+        var underway = Sample.keyring()
+        _ = underway.add(epoch: 2, secret: Sample.secret(2), at: 0)
+        for epoch: UInt32 in 1...2 {
+            let token = try Sample.token(epoch: epoch)
+            var early = HandshakeRun(purpose: .join(token), ring: underway, responderSees: .stranger)
+            #expect(early.failure() == nil)
+        }
+    }
+
+    @Test("who knows a token that is over is told so, and nobody else is told anything")
+    func toldRefusal() throws {
+        var run = HandshakeRun(purpose: .join(try Sample.token(expiresAt: 500)), now: 500)
+        let step = try run.responder.read(run.initiator.opening)
+        let reply = try #require(step.reply)
+        #expect(step.refusal == .token(.expired) && step.session == nil && reply.count == 49)
+        #expect(throws: HandshakeError.outOfTurn) { try run.responder.read(run.initiator.opening) }
+        for index in reply.indices {
+            var changed = reply
+            changed[index] ^= 1
+            var initiator = run.initiator
+            #expect(throws: HandshakeError.forged) { try initiator.read(changed) }
+        }
+        #expect(throws: HandshakeError.token(.expired)) { try run.initiator.read(reply) }
+        // A token that another admin signed was never good.
+        let foreign = try Sample.token(admin: Sample.otherAdmin)
+        var other = HandshakeRun(purpose: .join(foreign))
+        #expect(throws: HandshakeError.otherMesh) { try other.responder.read(other.initiator.opening) }
+    }
+
     @Test("expired tokens and tokens of another admin are refused, whoever knows their secrets")
     func badTokens() throws {
         var expired = HandshakeRun(purpose: .join(try Sample.token(expiresAt: 500)), now: 500)

@@ -115,6 +115,24 @@ import Testing
         }
     }
 
+    @Test("strangers who fill the door and say nothing keep nobody out")
+    func crowd() async throws {
+        try await MeshBed.with { bed in
+            let node = try bed.machine("n0")
+            try await bed.start(node)
+            var crowd: [any Channel] = []
+            for _ in 0..<80 {
+                let bootstrap = ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                crowd.append(try await bootstrap.connect(host: "127.0.0.1", port: Int(node.endpoint!.port)).get())
+            }
+            let newcomer = try bed.machine("n1")
+            try await bed.start(newcomer, token: try await bed.token(node))
+            try await node.tap.line("member n1 is alive")
+            #expect(try await node.node!.counters().refused("connections") > 0)
+            for channel in crowd { try? await channel.close() }
+        }
+    }
+
     @Test("a member of another mesh finds no door")
     func otherMesh() async throws {
         try await MeshBed.with { bed in

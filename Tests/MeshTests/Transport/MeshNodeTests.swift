@@ -96,6 +96,7 @@ import Testing
         try await MeshBed.with { bed in
             let machines = try await bed.mesh(4)
             let sleeper = machines[3]
+            let early = try await bed.token(machines[0])
             await bed.kill(sleeper)
             let (decree, _) = try bed.decree(machines[0], .rotate, epoch: 2, reason: "monthly")
             // Without a secret the node where it is commanded makes one.
@@ -105,6 +106,16 @@ import Testing
             try await sleeper.tap.line("sealing with key epoch 2")
             let epochs = try await sleeper.node!.epochs()
             #expect(epochs.newest == 2 && epochs.sending == 2 && epochs.decrees.count == 1)
+            // What was made before the rotation lets no stranger in any more; what is made after it does.
+            let stranger = try bed.machine("n4")
+            do {
+                try await bed.start(stranger, token: early)
+                Issue.record("a token of the old epoch let a stranger in")
+            } catch let MeshError.notAdmitted(reason) {
+                #expect(reason.contains(TokenError.withdrawn.description), "\(reason)")
+            }
+            try await bed.start(stranger, token: try await bed.token(machines[0]))
+            try await machines[0].tap.line("member n4 is alive")
             let mark = machines[0].tap.mark
             await bed.kill(machines[2])
             try await machines[0].tap.line("member n2 is dead", after: mark)
