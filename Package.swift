@@ -99,7 +99,14 @@ let package = Package(
         .testTarget(name: "SwimTests", dependencies: ["Swim"], swiftSettings: rules),
         .testTarget(name: "SimulationTests", dependencies: ["Swim"], swiftSettings: rules),
         .testTarget(name: "StoreTests", dependencies: ["Store"], swiftSettings: rules),
-        .testTarget(name: "MeshTests", dependencies: ["Mesh"], swiftSettings: rules),
+        .testTarget(
+            name: "MeshTests",
+            dependencies: [
+                "Mesh", .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: rules
+        ),
         .testTarget(
             name: "meshdTests",
             dependencies: [

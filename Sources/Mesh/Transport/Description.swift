@@ -92,6 +92,6 @@ package struct Description: Codable, Sendable, Equatable {
     private static func distance(_ a: UInt64, _ b: UInt64) -> UInt64 { a > b ? a - b : b - a }
 
     private static func plain(_ text: String) -> String {
-        PlainText.of(text, scalarsMax: textScalarsMax).replacing(" ", with: "_")
+        PlainText.of(text, scalarsMax: textScalarsMax, filler: "_")
     }
 }

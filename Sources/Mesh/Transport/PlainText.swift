@@ -7,14 +7,19 @@ package enum PlainText {
         of(String(decoding: bytes.prefix(4 * scalarsMax + 4), as: UTF8.self), scalarsMax: scalarsMax)
     }
 
-    /// At most `scalarsMax` printable scalars of `text`.
-    package static func of(_ text: String, scalarsMax: Int) -> String {
+    /// At most `scalarsMax` printable scalars of `text`; with a `filler`, one word, in which it stands for all others.
+    package static func of(_ text: String, scalarsMax: Int, filler: Unicode.Scalar? = nil) -> String {
         var result = String.UnicodeScalarView()
         var count = 0
         for scalar in text.unicodeScalars {
             guard count < scalarsMax else { break }
-            guard isPlain(scalar) else { continue }
-            result.append(scalar)
+            if isPlain(scalar), filler == nil || scalar != " " {
+                result.append(scalar)
+            } else if let filler {
+                result.append(filler)
+            } else {
+                continue
+            }
             count += 1
         }
         return String(result)
