@@ -14,20 +14,21 @@ import Testing
         let sizes = (environment("MESHD_BARS_SIZES") ?? "16,128,1024").split(separator: ",").compactMap { Int($0) }
         say("| scenario | N | median s | worst s | bar s |\n|---|---|---|---|---|")
         for size in sizes {
-            let at = size <= 16 ? 0 : size <= 128 ? 1 : 2
-            row("join storm from one seed", size, seeds, [2.0, 3, 8][at]) { joinStorm(size, $0) }
-            row("mass restart, generations kept", size, seeds, [15.0, 15, 20][at]) {
+            let at = size <= 16 ? 0 : size <= 128 ? 1 : size <= 2_000 ? 2 : 3
+            row("join storm from one seed", size, seeds, [2.0, 3, 8, 20][at]) { joinStorm(size, $0) }
+            row("mass restart, generations kept", size, seeds, [15.0, 15, 20, 30][at]) {
                 massRestart(size, $0, generation: 2)
             }
-            row("mass restart, generations lost", size, seeds, [15.0, 15, 20][at]) {
+            row("mass restart, generations lost", size, seeds, [15.0, 15, 20, 30][at]) {
                 massRestart(size, $0, generation: 0)
             }
-            row("half restarts, generations lost", size, seeds, [15.0, 15, 20][at]) { halfRestart(size, $0) }
-            row("split in halves, healed", size, seeds, [10.0, 15, 35][at]) { split(size, $0) }
+            row("half restarts, generations lost", size, seeds, [15.0, 15, 20, 30][at]) { halfRestart(size, $0) }
+            row("split in halves, healed", size, seeds, [10.0, 15, 35, 60][at]) { split(size, $0) }
         }
     }
 
     private func row(_ name: String, _ size: Int, _ seeds: Int, _ bar: Double, _ run: (UInt64) -> Double) {
+        guard environment("MESHD_BARS_ROWS").map({ name.contains($0) }) ?? true else { return }
         let values = (0..<UInt64(seeds)).map(run).sorted()
         let median = values[(values.count - 1) / 2]
         say("| \(name) | \(size) | \(median) | \(values[values.count - 1]) | \(bar) |")
