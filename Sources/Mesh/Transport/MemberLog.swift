@@ -17,6 +17,8 @@ package struct MemberLog: Sendable {
     private var shown: [NodeID: Status] = [:]
     /// In the order of their deadlines.
     private var waiting: [(id: NodeID, until: Micros)] = []
+    /// Those whose line had to do without their name: it is written again when the name comes.
+    private var unnamed: Set<NodeID> = []
 
     package init(waitMicros: Micros) { self.waitMicros = waitMicros }
 
@@ -39,9 +41,12 @@ package struct MemberLog: Sendable {
 
     /// The name is known now.
     package mutating func name(_ id: NodeID) -> [Line] {
-        guard let place = waiting.firstIndex(where: { $0.id == id }) else { return [] }
-        waiting.remove(at: place)
-        return show(id, .alive)
+        if let place = waiting.firstIndex(where: { $0.id == id }) {
+            waiting.remove(at: place)
+            return show(id, .alive)
+        }
+        guard unnamed.remove(id) != nil, shown[id] == .alive else { return [] }
+        return [Line(id: id, status: .alive)]
     }
 
     /// The lines of newcomers whose names did not come in time.
@@ -49,6 +54,7 @@ package struct MemberLog: Sendable {
         var lines: [Line] = []
         while let first = waiting.first, first.until <= now {
             waiting.removeFirst()
+            unnamed.insert(first.id)
             lines += show(first.id, .alive)
         }
         return lines
@@ -57,6 +63,7 @@ package struct MemberLog: Sendable {
     /// The membership forgot the member.
     package mutating func forget(_ id: NodeID) {
         shown[id] = nil
+        unnamed.remove(id)
         waiting.removeAll { $0.id == id }
     }
 

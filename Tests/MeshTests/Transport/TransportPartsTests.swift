@@ -6,7 +6,7 @@ import Testing
     private let a = NodeID(high: 1, low: 1)
     private let b = NodeID(high: 2, low: 1)
 
-    @Test("a newcomer's line waits for its name, and not longer than it may")
+    @Test("a newcomer's line waits for its name, not longer than it may, and is written again when the name comes late")
     func newcomer() {
         var log = MemberLog(waitMicros: 3_000_000)
         #expect(log.change(a, to: .alive, isNamed: false, at: 0) == [])
@@ -14,6 +14,7 @@ import Testing
         #expect(log.change(b, to: .alive, isNamed: false, at: 0) == [])
         #expect(log.advance(to: 2_999_999) == [])
         #expect(log.advance(to: 3_000_000) == [MemberLog.Line(id: b, status: .alive)])
+        #expect(log.name(b) == [MemberLog.Line(id: b, status: .alive)])
         #expect(log.name(b) == [])
     }
 
