@@ -42,7 +42,7 @@ token=$("$meshd" token create --data-dir "$work/n0" 2>/dev/null)
 for number in $(seq 1 $((nodes - 1))); do start "$number" --join "$token"; done
 
 present() { grep -ho 'member n[0-9]* is alive' "$work/n$1.log" | sort -u | wc -l; }
-for _ in $(seq 600); do
+for _ in $(seq 900); do
     missing=0
     for number in $(seq 0 $((nodes - 1))); do [ "$(present "$number")" -eq "$nodes" ] || missing=$((missing + 1)); done
     [ "$missing" -eq 0 ] && break
