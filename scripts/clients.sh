@@ -22,6 +22,8 @@ while [ $# -gt 0 ]; do
 done
 if [ ! -f "$matrix" ]; then
     echo "clients: no matrix at $matrix; skipped"
+    # The checks tell at their end what was left out.
+    if [ -n "${MESHD_SKIPPED:-}" ]; then echo "clients: no matrix at $matrix" >>"$MESHD_SKIPPED"; fi
     exit 0
 fi
 

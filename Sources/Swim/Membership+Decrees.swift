@@ -70,16 +70,7 @@ extension Membership {
     private mutating func expel(_ slot: Int, by decree: Decree, into outbox: inout [Directive]) {
         guard roster.status(slot) != .expelled else { return }
         let handle = roster.record(slot).id.handle
-        probes.remove(slot)
-        silences.end(slot)
-        inquiries.removeAll { $0.slot == slot }
-        duties.removeAll { $0.asker == slot || $0.target == slot }
-        urgent.removeAll { $0 == slot }
-        contacts.removeAll { $0.slot == slot }
-        wanted.removeAll { $0.slot == slot }
-        rumors.remove(slot)
-        gone.remove(slot)
-        cases[slot] = nil
+        clear(slot)
         change(slot, to: .expelled, into: &outbox)
         judgeUsable(slot, into: &outbox)
         if slot == own {

@@ -134,6 +134,12 @@ extension Membership {
         join(sound, against: slot, version: version, into: &outbox)
     }
 
+    /// Adds one accusation to a case, with the zone that its author stands in; true when it is news.
+    func join(_ accusation: Accusation, into suspicion: inout Suspicion) -> Bool {
+        let zone = roster.slot(of: accusation.accuser).map { roster.record($0).zone } ?? 0
+        return suspicion.join(accusation, zone: zone, settings: settings)
+    }
+
     /// Adds verified accusations, which makes the member a suspect when it was none.
     private mutating func join(
         _ accusations: [Accusation],
@@ -151,8 +157,7 @@ extension Membership {
         var isNew = false
         let wasRefused = suspicion.refusals > 0
         for accusation in accusations {
-            let zone = roster.slot(of: accusation.accuser).map { roster.record($0).zone } ?? 0
-            if suspicion.join(accusation, zone: zone, settings: settings) {
+            if join(accusation, into: &suspicion) {
                 isNew = true
                 if let accuser = roster.slot(of: accusation.accuser) {
                     journal.note(
@@ -247,6 +252,7 @@ extension Membership {
     mutating func change(_ slot: Int, to status: Status, into outbox: inout [Directive]) {
         let from = roster.status(slot)
         roster.set(slot, status: status)
+        if from.isPresent != status.isPresent { acquaintance.note(slot, isPresent: status.isPresent) }
         noteChange(slot, from: from, into: &outbox)
     }
 

@@ -37,25 +37,37 @@ extension Membership {
         }
         for slot in over {
             let id = roster.record(slot).id
-            gone.remove(slot)
-            rumors.remove(slot)
+            clear(slot)
             damping.forget(slot)
-            silences.end(slot)
-            cases[slot] = nil
             isUnusable[slot] = false
             changedAt[slot] = 0
             contactedAt[slot] = .min
-            paths[slot] = Path()
             acquaintance.forget(slot)
             credit.forget(slot)
-            descriptions[slot] = []
-            describedVersions[slot] = 0
-            contacts.removeAll { $0.slot == slot }
-            wanted.removeAll { $0.slot == slot }
-            urgent.removeAll { $0 == slot }
             roster.remove(slot)
             outbox.append(.event(.forgotten(id)))
         }
+    }
+
+    /// Everything that was going on about a member ends: questions, duties, rumors, the case, the grave. What it is,
+    /// and the marks that outlast that, are the caller's.
+    mutating func clear(_ slot: Int) {
+        probes.remove(slot)
+        silences.end(slot)
+        inquiries.removeAll { $0.slot == slot }
+        duties.removeAll { $0.asker == slot || $0.target == slot }
+        urgent.removeAll { $0 == slot }
+        contacts.removeAll { $0.slot == slot }
+        wanted.removeAll { $0.slot == slot }
+        rumors.remove(slot)
+        texts[slot] = []
+        briefTexts[slot] = []
+        gone.remove(slot)
+        cases[slot] = nil
+        paths[slot] = Path()
+        strangerUntil[slot] = .min
+        descriptions[slot] = []
+        describedVersions[slot] = 0
     }
 
     private mutating func pickDead() -> Int? {

@@ -30,8 +30,7 @@ extension Membership {
             }
             var suspicion = Suspicion(version: version, since: now)
             for accusation in sound {
-                let zone = roster.slot(of: accusation.accuser).map { roster.record($0).zone } ?? 0
-                _ = suspicion.join(accusation, zone: zone, settings: settings)
+                _ = join(accusation, into: &suspicion)
             }
             // One member's word buries nobody, at a newcomer either.
             guard suspicion.accusations.count >= deathQuorum,

@@ -40,6 +40,7 @@ extension Membership {
         silences.end(slot)
         let to: Status = record.isLeaving ? .left : .alive
         roster.set(slot, record: record, status: to)
+        if from.isPresent != to.isPresent { acquaintance.note(slot, isPresent: to.isPresent) }
         spreadWord(slot)
         recentRecords += 1
         if to == .left {
@@ -79,7 +80,7 @@ extension Membership {
         }
         let status: Status = record.isLeaving ? .left : .alive
         let slot = roster.add(record, status: status)
-        acquaintance.meet(slot, now: now)
+        acquaintance.meet(slot, isPresent: status.isPresent, now: now)
         if !status.isPresent { isUnusable[slot] = true }
         if status.isPresent {
             strangerUntil[slot] = now + max(5_000_000, 2 * settings.spreadMicros(members: memberCount))

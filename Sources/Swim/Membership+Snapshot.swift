@@ -38,9 +38,8 @@ extension Membership {
         for (slot, entry) in graves { bringEvidence(slot, entry) }
         for slot in 0..<roster.slotCount where roster.isTaken(slot) {
             guard decrees.outlaws(roster.record(slot).id.handle) != nil else { continue }
-            probes.remove(slot)
-            gone.remove(slot)
-            cases[slot] = nil
+            clear(slot)
+            if roster.isPresent(slot) { acquaintance.note(slot, isPresent: false) }
             roster.set(slot, status: .expelled)
             isUnusable[slot] = true
         }
@@ -66,7 +65,13 @@ extension Membership {
         if status == .suspect || status == .expelled { status = .alive }
         if record.isLeaving { status = .left }
         let slot = roster.add(record, status: status)
-        acquaintance.remember(slot, since: now - Micros(min(entry.knownMicros, 1 << 60)))
+        acquaintance.remember(
+            slot,
+            since: now - Micros(min(entry.knownMicros, 1 << 60)),
+            isPresent: status.isPresent,
+            now: now,
+            age: settings.identityMicros
+        )
         changedAt[slot] = now - Micros(entry.ageMicros)
         if status.isPresent {
             probes.add(slot, random: &random)
@@ -84,8 +89,7 @@ extension Membership {
         var suspicion = Suspicion(version: record.version, since: now - Micros(entry.ageMicros))
         for accusation in entry.accusations
         where isSound(accusation, target: record.id.handle, version: record.version) {
-            let zone = roster.slot(of: accusation.accuser).map { roster.record($0).zone } ?? 0
-            _ = suspicion.join(accusation, zone: zone, settings: settings)
+            _ = join(accusation, into: &suspicion)
         }
         suspicion.verdictAt = suspicion.since
         if !suspicion.accusations.isEmpty { cases[slot] = suspicion }

@@ -96,7 +96,9 @@ extension Membership {
             syncAnswersFrom = now
             syncAnswerBytes = 0
         }
-        let isNewcomer = learn(record, into: &outbox)
+        // Asked before the record is learned: a newer version of a known member is news, and no newcomer.
+        let isNewcomer = roster.slot(of: sender.handle) == nil
+        learn(record, into: &outbox)
         guard let slot = roster.slot(of: sender.handle), roster.status(slot) != .expelled else { return }
         guard isNewcomer || syncAnswerBytes < settings.syncAnswerBytesMax else {
             counters.overLimit += 1

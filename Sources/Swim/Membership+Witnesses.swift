@@ -1,21 +1,19 @@
 extension Membership {
     // MARK: Whose word counts
 
-    /// Whether an identity is too new to be a witness. Where most are that new, nobody is; and this node trusts its
-    /// own eyes at any age.
+    /// Whether an identity is too new to be a witness, present or gone. Where most are that new, nobody is; and this
+    /// node trusts its own eyes at any age.
     func isTooNew(_ accuser: UInt64) -> Bool {
-        guard settings.identityAge, let slot = roster.slot(of: accuser), slot != own,
-            acquaintance.isYoung(slot, now: now, age: settings.identityMicros)
-        else { return false }
-        return newcomers > 0
+        guard settings.identityAge, let slot = roster.slot(of: accuser), slot != own else { return false }
+        return acquaintance.isYoung(slot, now: now, age: settings.identityMicros) && !areMostNew
     }
 
+    private var areMostNew: Bool { 2 * youngCount > memberCount }
+
+    private var youngCount: Int { acquaintance.youngCount(now: now, age: settings.identityMicros) }
+
     /// How many members are too new to be witnesses: none in a mesh where most are new.
-    private var newcomers: Int {
-        guard settings.identityAge else { return 0 }
-        let young = acquaintance.youngCount(now: now, age: settings.identityMicros)
-        return 2 * young <= memberCount ? young : 0
-    }
+    private var newcomers: Int { settings.identityAge && !areMostNew ? youngCount : 0 }
 
     /// Distinct accusers that a death needs. Who cannot be a witness does not raise the number.
     var deathQuorum: Int { settings.quorum(members: memberCount - newcomers) }

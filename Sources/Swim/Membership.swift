@@ -134,7 +134,11 @@ package struct Membership: Sendable {
         random = Random(seed: seed)
         roster = known ?? Roster(digestKey: settings.digestKey)
         self.decrees = Decrees(digestKey: settings.digestKey)
-        acquaintance = Acquaintance(now: now, atBirth: max(0, roster.count - 1))
+        acquaintance = Acquaintance(
+            now: now,
+            slotsAtBirth: roster.slotCount,
+            presentAtBirth: max(0, roster.presentCount - 1)
+        )
         var record = record
         record.signature = signer.sign(record.signedBytes)
         if let slot = roster.slot(of: record.id.handle) {

@@ -216,4 +216,24 @@ extension Rumors {
         damping.returned(2, now: 30_000_000, settings: settings)
         #expect(!damping.isCalm(2, now: 89_000_000))
     }
+
+    @Test("a known member's newer versions do not lift the budget of sync answers, and a newcomer's offer does")
+    func syncBudget() {
+        var settings = Settings()
+        settings.syncAnswerBytesMax = 1
+        var machine = sampleMachine(12, settings: settings)
+        let other = [UInt64](repeating: 1, count: Frame.bucketCount)
+        func answers(to record: Record) -> Int {
+            var outbox: [Directive] = []
+            let offer = Frame.offer(sums: other, own: record).encoded()
+            machine.receiveFrame(offer, from: record.id, at: 10, into: &outbox)
+            return outbox.filter { if case .stream = $0 { true } else { false } }.count
+        }
+        #expect(answers(to: sampleRecord(1)) > 0)
+        for incarnation in 1...5 as ClosedRange<UInt32> {
+            #expect(answers(to: sampleRecord(1, incarnation: incarnation)) == 0)
+        }
+        #expect(machine.counters.overLimit == 5)
+        #expect(answers(to: sampleRecord(50)) > 0)
+    }
 }

@@ -64,6 +64,53 @@ import Testing
         #expect(outcome(4) == .suspect, "where most are new, all are witnesses")
     }
 
+    private func farewell(_ index: Int) -> Rumor {
+        var left = sampleRecord(index, incarnation: 1)
+        left.flags = .leaving
+        left.signature = SampleSigner(key: sampleKey(index)).sign(left.signedBytes)
+        return .record(left)
+    }
+
+    @Test("newcomers that have gone again neither lower the quorum nor switch the rule off, and are no witnesses")
+    func goneNewcomers() {
+        var settings = Settings()
+        settings.periodMicros = 3_600_000_000
+        // Thirteen strangers pass through a mesh of twelve; one more stays.
+        var machine = grown(14, settings: settings)
+        for index in 100..<113 { _ = hear(&machine, [farewell(index)], at: later + 1) }
+        #expect(machine.presentCount == 13)
+        _ = hear(&machine, [suspicion(5, [113, 100])], at: later + 2)
+        #expect(machine.status(of: sampleRecord(5).id) == .alive, "the rule is on")
+
+        // Of five, three must agree; two strangers that left do not make it one.
+        machine = sampleMachine(5, settings: settings)
+        for index in 100..<102 { _ = hear(&machine, [.record(sampleRecord(index))], at: later) }
+        for index in 100..<102 { _ = hear(&machine, [farewell(index)], at: later + 1) }
+        _ = hear(&machine, [suspicion(2, [1])], at: later + 2)
+        var outbox: [Directive] = []
+        for step in 1...200 { machine.advance(to: later + Micros(step) * 200_000, into: &outbox) }
+        #expect(machine.status(of: sampleRecord(2).id) == .suspect)
+    }
+
+    @Test("a young member that comes back counts as young again, and none when it came of age") func returning() {
+        var ages = Acquaintance(now: 0, slotsAtBirth: 2, presentAtBirth: 2)
+        #expect(ages.youngCount(now: 5, age: 10) == 2)
+        ages.note(1, isPresent: false)
+        #expect(ages.youngCount(now: 5, age: 10) == 1)
+        ages.meet(2, isPresent: true, now: 20)
+        ages.remember(3, since: 15, isPresent: true, now: 20, age: 10)
+        ages.remember(4, since: 5, isPresent: true, now: 20, age: 10)
+        #expect(ages.youngCount(now: 20, age: 10) == 2)
+        ages.note(2, isPresent: false)
+        #expect(ages.youngCount(now: 20, age: 10) == 1)
+        ages.note(2, isPresent: true)
+        ages.fade(to: 26, age: 10)
+        #expect(ages.youngCount(now: 26, age: 10) == 1)
+        ages.fade(to: 30, age: 10)
+        ages.note(2, isPresent: false)
+        #expect(ages.youngCount(now: 30, age: 10) == 0)
+    }
+
     @Test("where more than half are that young, all are witnesses; and so they are with the switch off")
     func youngMesh() {
         var machine = grown(13)

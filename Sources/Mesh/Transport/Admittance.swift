@@ -30,6 +30,8 @@ struct Admittance: Sendable {
     private static let answerSeconds: Int64 = 5
     private static let pauseMillisMin: Int64 = 250
     private static let pauseMillisMax: Int64 = 5_000
+    /// How soon a stop is noticed.
+    private static let stepMillis: Int64 = 100
     /// When everybody who can be reached refuses, asking on would not help.
     private static let refusalsMax = 3
 
@@ -53,6 +55,7 @@ struct Admittance: Sendable {
             var failures: [String] = []
             var wasRefused = false
             for address in token.addresses {
+                guard isWanted() else { throw MeshError.stopped }
                 do {
                     return try await knock(at: address)
                 } catch Failure.wrongMesh {
@@ -71,8 +74,17 @@ struct Admittance: Sendable {
                 )
             }
             logger.warning("no member lets this node in yet, trying again", metadata: ["addresses": "\(told)"])
-            try await Task.sleep(for: .milliseconds(pause))
+            try await rest(millis: pause)
             pause = min(2 * pause, Self.pauseMillisMax)
+        }
+    }
+
+    /// Waits in steps so short that a stop need not.
+    private func rest(millis: Int64) async throws {
+        var left = millis
+        while left > 0, isWanted() {
+            try await Task.sleep(for: .milliseconds(min(left, Self.stepMillis)))
+            left -= Self.stepMillis
         }
     }
 
@@ -145,8 +157,13 @@ struct Admittance: Sendable {
         let limit = loop.assumeIsolated().scheduleTask(in: .seconds(Self.connectSeconds + Self.answerSeconds)) {
             promise.fail(Failure.timeout)
         }
+        let step = TimeAmount.milliseconds(Self.stepMillis)
+        let watch = loop.scheduleRepeatedTask(initialDelay: step, delay: step) { [isWanted] _ in
+            if !isWanted() { promise.fail(MeshError.stopped) }
+        }
         promise.futureResult.assumeIsolated().whenComplete { _ in
             limit.cancel()
+            watch.cancel()
             // Holds the guest until here; the connection does not.
             guest.leave(connection)
         }

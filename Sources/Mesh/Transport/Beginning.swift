@@ -11,10 +11,13 @@ struct Beginning: Sendable {
         let driver: NIOLoopBound<MembershipDriver>
         let server: any Channel
         let bound: Endpoint
+        let zone: String
     }
 
     /// How often a free port for both protocols is looked for.
     private static let portTriesMax = 32
+    /// The zone of those for whom nobody named one.
+    private static let zone = "default"
     /// Members of an earlier life that are greeted at once; the machine asks all the others in its own time.
     private static let greetedMax = 8
 
@@ -40,7 +43,9 @@ struct Beginning: Sendable {
             let endpoint = try await advertised(bound, seen: entry?.seen)
             let remembered = entry == nil ? await remember(state) : MembershipDriver.Remembered()
             let met = (remembered.snapshot?.entries ?? []).filter { $0.status.isPresent }.map(\.record.endpoint)
-            let greet = (entry?.members ?? []) + met.prefix(Self.greetedMax) + (try await resolved(settings.seeds))
+            // The machine greets the first sixteen: those whom the operator named go before those remembered.
+            let named = (entry?.members ?? []).prefix(Self.greetedMax) + (try await resolved(settings.seeds))
+            let greet = named + met.prefix(Self.greetedMax)
             let settled = settingsSettled(by: state)
             let driver = try await loop.submit { [identity, loop, folder, logger] in
                 let driver = MembershipDriver(
@@ -58,7 +63,7 @@ struct Beginning: Sendable {
                 driver.begin(port: port, server: server, greet: greet.filter { $0 != endpoint })
                 return NIOLoopBound(driver, eventLoop: loop)
             }.get()
-            return Begun(driver: driver, server: server, bound: bound)
+            return Begun(driver: driver, server: server, bound: bound, zone: settled.description.zone)
         } catch {
             try? await datagrams.close()
             try? await server.close()
@@ -66,11 +71,11 @@ struct Beginning: Sendable {
         }
     }
 
-    /// The settings with what the token said where they are silent.
+    /// The settings with what the token said where they are silent. The admission is kept, so the token's zone stays.
     private func settingsSettled(by state: MeshState) -> MeshNodeSettings {
         var settled = settings
         let admission = state.admission.flatMap { try? Admission($0) }
-        if settled.description.zone.isEmpty { settled.description.zone = admission?.zone ?? "" }
+        if settled.description.zone.isEmpty { settled.description.zone = admission?.zone ?? Self.zone }
         return settled
     }
 
@@ -129,7 +134,7 @@ struct Beginning: Sendable {
             return first
         }
         guard bound.isWildcard else { return bound }
-        if let primary = try await folder.run({ Resolver.primaryAddress(port: bound.port) }) { return primary }
+        if let primary = try await folder.run({ Resolver.primaryAddress(of: bound) }) { return primary }
         if let seen { return seen.with(port: bound.port) }
         logger.warning("this machine has no address but loopback: members on other machines cannot reach this node")
         return Endpoint(ipv4: 0x7f00_0001, port: bound.port)

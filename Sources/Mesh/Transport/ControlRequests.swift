@@ -27,9 +27,15 @@ final class ControlRequests {
 
     private static let pendingMax = 256
 
+    struct Asked {
+        let bytes: [UInt8]
+        let answer: EventLoopFuture<Answer>
+    }
+
     private struct Pending {
         let peer: NodeID
         let promise: EventLoopPromise<Answer>
+        let waitMicros: Micros
         let until: Micros
     }
 
@@ -40,14 +46,13 @@ final class ControlRequests {
     init(loop: any EventLoop) { self.loop = loop }
 
     /// The bytes of a question and the answer to come; nil when too many are open.
-    func ask(_ question: Question, of peer: NodeID, until: Micros) -> (bytes: [UInt8], answer: EventLoopFuture<Answer>)?
-    {
+    func ask(_ question: Question, of peer: NodeID, waitMicros: Micros, now: Micros) -> Asked? {
         guard pending.count < Self.pendingMax else { return nil }
         let number = next
         next += 1
         let promise = loop.makePromise(of: Answer.self)
-        pending[number] = Pending(peer: peer, promise: promise, until: until)
-        return (Self.frame(number, question), promise.futureResult)
+        pending[number] = Pending(peer: peer, promise: promise, waitMicros: waitMicros, until: now + waitMicros)
+        return Asked(bytes: Self.frame(number, question), answer: promise.futureResult)
     }
 
     /// An answer counts only from the peer that was asked.
@@ -61,7 +66,7 @@ final class ControlRequests {
     func sweep(now: Micros) {
         for (number, asked) in pending where asked.until <= now {
             pending[number] = nil
-            asked.promise.fail(MeshError.unreachable("no answer in time"))
+            asked.promise.fail(MeshError.noAnswer(from: asked.peer, waitMicros: asked.waitMicros))
         }
     }
 

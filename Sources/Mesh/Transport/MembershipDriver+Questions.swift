@@ -3,7 +3,7 @@ internal import Swim
 
 extension MembershipDriver {
     private static let answerMicros: Micros = 5_000_000
-    private static let echoMicros: Micros = 2_000_000
+    static let echoMicros: Micros = 2_000_000
     private static let echoesMax = 128
 
     // MARK: Asking others
@@ -13,12 +13,17 @@ extension MembershipDriver {
         guard let endpoint = endpoint(of: peer), !isExpelled(peer) else {
             return loop.makeFailedFuture(MeshError.unreachable("\(label(peer)) is not a member"))
         }
-        guard let asked = requests.ask(question, of: peer, until: Self.clock() + Self.answerMicros) else {
+        guard let asked = requests.ask(question, of: peer, waitMicros: Self.answerMicros, now: Self.clock())
+        else {
             return loop.makeFailedFuture(MeshError.unreachable("too many questions are open"))
         }
         streams?.send(.question, asked.bytes, to: peer, at: endpoint)
         let name = label(peer)
-        return asked.answer.flatMapErrorThrowing { _ in throw MeshError.unreachable("\(name) does not answer") }
+        return asked.answer
+            .flatMapErrorThrowing { error in
+                guard case MeshError.unreachable(let why) = error else { throw error }
+                throw MeshError.unreachable("\(name) does not answer: \(why)")
+            }
             .flatMapThrowing { answer in
                 if let failure = answer.failure { throw MeshError.unreachable(failure) }
                 return answer
@@ -99,7 +104,7 @@ extension MembershipDriver {
         guard echoes.count < Self.echoesMax, let (datagram, nonce) = sealer.challenge(peer, padTo: bytes, now: now)
         else { return loop.makeSucceededFuture(nil) }
         let promise = loop.makePromise(of: Int64.self)
-        echoes[nonce] = (promise, now + Self.echoMicros)
+        echoes[nonce] = (peer, promise, now + Self.echoMicros)
         port?.send(datagram, to: endpoint)
         return promise.futureResult.map { Int64?($0) }.flatMapErrorThrowing { _ in nil }
     }

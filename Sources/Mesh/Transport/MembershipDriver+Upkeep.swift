@@ -17,7 +17,7 @@ extension MembershipDriver {
         requests.sweep(now: now)
         for (nonce, echo) in echoes where echo.until <= now {
             echoes[nonce] = nil
-            echo.promise.fail(MeshError.unreachable("no answer in time"))
+            echo.promise.fail(MeshError.noAnswer(from: echo.peer, waitMicros: Self.echoMicros))
         }
         write(memberLog.advance(to: now))
         if now >= keys.nextDeadline || keys.sending != keys.newest { moveKeys() }
@@ -69,7 +69,12 @@ extension MembershipDriver {
     // MARK: This node's own description
 
     /// Takes a new description; it is told when it differs notably and the last one is old enough.
-    func describe(_ description: Description) { toTell = description }
+    /// Where it names no zone the one of the start stays.
+    func describe(_ description: Description) {
+        var description = description
+        if description.zone.isEmpty { description.zone = settings.description.zone }
+        toTell = description
+    }
 
     private func tellNews(_ now: Micros) {
         guard let description = toTell, description.differsNotably(from: told) else { return }

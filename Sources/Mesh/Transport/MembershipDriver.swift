@@ -44,7 +44,7 @@ final class MembershipDriver {
     var stateIsDirty = false
     var stateSaves: [() -> Void] = []
     var isSavingState = false
-    var echoes: [[UInt8]: (promise: EventLoopPromise<Int64>, until: Micros)] = [:]
+    var echoes: [[UInt8]: (peer: NodeID, promise: EventLoopPromise<Int64>, until: Micros)] = [:]
     var failedCalls: [NodeID?: Int] = [:]
     var hasWarnedOfLoopback = false
     var isIsolated = false

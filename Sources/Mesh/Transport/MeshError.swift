@@ -1,3 +1,5 @@
+internal import Swim
+
 /// What a node of a mesh cannot do, as a sentence that says which file, address or node.
 package enum MeshError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A file of the data directory is damaged, or cannot be read or written.
@@ -16,6 +18,10 @@ package enum MeshError: Error, Sendable, Equatable, CustomStringConvertible {
     case badDecree(String)
     /// The node takes no part in a mesh: not yet, or no more.
     case stopped
+
+    static func noAnswer(from peer: NodeID, waitMicros: Micros) -> MeshError {
+        .unreachable("no answer from \(peer) within \(waitMicros / 1_000) ms")
+    }
 
     package var description: String {
         switch self {

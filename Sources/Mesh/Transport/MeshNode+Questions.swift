@@ -5,11 +5,8 @@ package import Swim
 extension MeshNode {
     // MARK: What this node believes
 
-    /// The member list; the last one that was written when the node does not run.
-    package func report() async -> MembersReport {
-        if let report = try? await ask({ $0.report() }) { return report }
-        return Self.savedReport(in: settings.directory) ?? .empty
-    }
+    /// The member list as it is now. Throws `stopped` when the node does not run; `savedReport` has the last one then.
+    package func report() async throws(MeshError) -> MembersReport { try await ask { $0.report() } }
 
     /// What `DIR/members.json` holds: the list as it was when the node last ran.
     package static func savedReport(in directory: String) -> MembersReport? {
@@ -93,26 +90,5 @@ extension MeshNode {
                 addresses: [driver.membership.ownRecord.endpoint.description]
             )
         }
-    }
-}
-
-extension MembersReport {
-    /// Nobody knows anything.
-    static var empty: MembersReport {
-        MembersReport(
-            meshID: "",
-            epoch: 0,
-            seenFrom: "",
-            seenFromID: "",
-            atMillis: 0,
-            viewDigest: "",
-            agreeing: 0,
-            present: 0,
-            members: [],
-            localHealth: 0,
-            loopLagMillis: 0,
-            lossBelief: 0,
-            isIsolated: false
-        )
     }
 }

@@ -85,6 +85,22 @@ package final class MeshNode: Sendable {
         }
     }
 
+    /// Gives up a start that still waits, for a member who lets this node in above all; nothing else is changed. The
+    /// start throws `stopped` then.
+    package func giveUp() {
+        phase.withLock { phase in
+            switch phase {
+            case .idle, .starting: phase = .stopped
+            case .running, .stopped: break
+            }
+        }
+    }
+
+    /// The failure zone that others are told: the setting, or what the token said where that is silent.
+    package var zone: String {
+        phase.withLock { if case .running(let begun, _) = $0 { begun.zone } else { settings.description.zone } }
+    }
+
     private var isStopped: Bool {
         phase.withLock { if case .stopped = $0 { true } else { false } }
     }

@@ -34,12 +34,14 @@ package enum Resolver {
     }
 
     /// The address that this machine uses towards the world, found without a packet: connecting a UDP socket only
-    /// chooses a route. Nil where there is no route but loopback.
-    static func primaryAddress(port: UInt16) -> Endpoint? {
+    /// chooses a route. Nil where there is no route but loopback. A socket that is bound to the IPv4 wildcard hears no
+    /// IPv6, while one bound to that of IPv6 hears both.
+    static func primaryAddress(of bound: Endpoint) -> Endpoint? {
         // Addresses that are routed like any other and belong to nobody (RFC 5737 and RFC 3849).
-        for far in [Endpoint(ipv4: 0xc633_6401, port: 9), Endpoint(ipv6High: 0x2001_0db8_0000_0000, low: 1, port: 9)] {
+        let world = [Endpoint(ipv4: 0xc633_6401, port: 9), Endpoint(ipv6High: 0x2001_0db8_0000_0000, low: 1, port: 9)]
+        for far in world where bound.isIPv6 || !far.isIPv6 {
             if let near = localAddress(towards: far), !near.isLoopback, !near.isWildcard {
-                return near.with(port: port)
+                return near.with(port: bound.port)
             }
         }
         return nil

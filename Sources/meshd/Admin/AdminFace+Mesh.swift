@@ -78,7 +78,7 @@ extension AdminFace {
     /// Probes a few members at once and says what is wrong.
     private func diagnose() async throws -> DiagnosesAnswer {
         let mesh = try node.mesh()
-        let report = await mesh.report()
+        let report = try await mesh.report()
         let others = report.members.filter { ($0.state == .alive || $0.state == .unstable) && $0.reach != "self" }
         let probes = await withTaskGroup { tasks in
             for line in others.shuffled().prefix(MeshDoctor.probesMax) {

@@ -34,7 +34,7 @@ extension AdminFace {
         return StatusAnswer(
             name: node.settings.name,
             node: node.identity.id.description,
-            zone: node.settings.zone,
+            zone: node.zone,
             version: Meshd.version,
             mode: Self.mode(present: present),
             health: health,
@@ -64,7 +64,7 @@ extension AdminFace {
         let own = ClusterAnswer.Member(
             id: node.identity.id.description,
             name: node.settings.name,
-            zone: node.settings.zone,
+            zone: node.zone,
             state: "alive",
             s3: node.faces.s3
         )

@@ -17,7 +17,12 @@ struct Setting: Sendable {
     static let all: [Setting] = [
         Setting("data-dir", .path(isOptional: false), "data", "The directory that holds everything this node keeps."),
         Setting("name", .name, hostName, "This node's name in logs, metrics and the console; the host's by default."),
-        Setting("zone", .name, "default", "The failure zone of this node: a rack, a room, a site."),
+        Setting(
+            "zone",
+            .name,
+            "default",
+            "The failure zone of this node: a rack, a room, a site; by default what its join token said."
+        ),
         Setting("s3-listen", .address, "127.0.0.1:9000", "Where S3 clients connect."),
         Setting("admin-listen", .address, "127.0.0.1:9001", "Where the admin API, health and metrics are."),
         Setting("mesh-listen", .address, "127.0.0.1:9002", "Where other nodes connect, by UDP and by TCP."),

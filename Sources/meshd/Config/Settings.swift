@@ -45,6 +45,10 @@ struct Settings: Sendable {
     var dataDirectory: String { text("data-dir") }
     var name: String { text("name") }
     var zone: String { text("zone") }
+    /// The zone that somebody named; nil for the default, which a join token overrides.
+    var givenZone: String? {
+        entries.contains { $0.setting.name == "zone" && $0.origin != .fallback } ? zone : nil
+    }
     var region: String { text("region") }
     var domains: [String] {
         guard case .list(let list) = values["domain"] else { preconditionFailure("domain is a list") }

@@ -67,10 +67,16 @@ struct MeshService: Sendable {
         await cancelWhenGracefulShutdown { for await _ in opened {} }
         if Task.isShuttingDownGracefully { return }
         let address: String
-        do throws(MeshError) {
-            address = try await members.start().description
+        do {
+            address = try await withGracefulShutdownHandler {
+                try await members.start().description
+            } onGracefulShutdown: {
+                members.giveUp()
+            }
+        } catch MeshError.stopped where Task.isShuttingDownGracefully {
+            return
         } catch {
-            throw CommandFailure(error.description)
+            throw CommandFailure((error as? MeshError)?.description ?? "\(error)")
         }
         node.setMesh(members)
         onBound(address)
@@ -103,7 +109,7 @@ struct MeshService: Sendable {
         let (s3, admin) = node.faces
         return Description(
             name: node.settings.name,
-            zone: node.settings.zone,
+            zone: node.settings.givenZone ?? "",
             s3: s3,
             admin: admin,
             version: Meshd.version,

@@ -80,6 +80,12 @@ final class Node: Sendable {
         state.withLock { ($0.s3?.description ?? "", $0.admin?.description ?? "") }
     }
 
+    /// The failure zone that others are told.
+    var zone: String {
+        let told = state.withLock { $0.members }?.zone ?? ""
+        return told.isEmpty ? settings.zone : told
+    }
+
     /// The mesh that this node takes part in. Throws while it does not yet, and when it has left.
     func mesh() throws -> MeshNode {
         let (members, isEarly) = state.withLock { ($0.members, $0.mesh == nil) }

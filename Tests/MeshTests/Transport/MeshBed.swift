@@ -85,6 +85,7 @@ final class MeshBed {
     func token(
         _ founder: Machine,
         to seeds: [String]? = nil,
+        zone: String? = nil,
         seconds: Int64 = 600
     ) async throws -> String {
         let material = try await founder.node!.tokenMaterial()
@@ -93,6 +94,7 @@ final class MeshBed {
         return try JoinToken.make(
             adminKey: key,
             addresses: addresses,
+            zone: zone,
             expiresAt: Int64(Date().timeIntervalSince1970) + seconds,
             epoch: material.epoch,
             secret: material.secret

@@ -101,4 +101,9 @@ import Testing
         #expect(report.differences.map(\.id) == ["w", "x", "z"])
         #expect(report.differences[0].a == nil && report.differences[2].b == nil)
     }
+
+    @Test("a socket for IPv4 only is told to nobody under an IPv6 address") func primaryFamily() {
+        let bound = Endpoint(ipv4: 0, port: 9002)
+        #expect(Resolver.primaryAddress(of: bound).map { !$0.isIPv6 && $0.port == 9002 } ?? true)
+    }
 }

@@ -52,7 +52,7 @@ struct ExpelCommand: AsyncParsableCommand {
         discussion: "For a node that was stolen or broken into. Nothing takes it back: the machine can only return "
             + "with a fresh data directory and a new token."
     )
-    @Argument(help: "A name, or the first digits of an id.") var node: String
+    @Argument(help: "A name, the first digits of an id, or all 32 of one that is not in the list.") var node: String
     @Option(help: "Why, for those who ask later.") var reason: String
     @OptionGroup var adminKey: AdminKeyOption
     @OptionGroup var options: ClientOptions
@@ -61,16 +61,24 @@ struct ExpelCommand: AsyncParsableCommand {
         let client = try options.client()
         let key = try adminKey.read(options)
         let path = "mesh/members/" + ClientOptions.segment(node)
-        let line = try await client.call(.GET, path, as: MemberLine.self)
-        guard line.reach != "self" else {
-            throw CommandFailure("\(Table.plain(line.name)) is the node you ask; ask another one, or use `meshd leave`")
-        }
-        guard let id = Hex.decode(line.id.utf8).flatMap(NodeID.init(bytes:)) else {
-            throw CommandFailure("the node's answer is not understood")
+        let (id, name): (NodeID, String)
+        do {
+            let line = try await client.call(.GET, path, as: MemberLine.self)
+            guard line.reach != "self" else {
+                throw CommandFailure("\(Table.plain(line.name)) is the node you ask; ask another or use `meshd leave`")
+            }
+            guard let known = NodeID(hexadecimal: line.id) else {
+                throw CommandFailure("the node's answer is not understood")
+            }
+            (id, name) = (known, Table.plain(line.name))
+        } catch let failure as CommandFailure where failure.code == "no_such_node" {
+            // Who was forgotten, or was never met here, can still be put out by its whole id.
+            guard let whole = NodeID(hexadecimal: node) else { throw failure }
+            (id, name) = (whole, "a node that is not in the list")
         }
         let answer = try await DecreeErrand(client: client, key: key).proclaim(.expel(id), reason: reason)
         try options.show(answer) {
-            "expelled \(Table.plain(line.name)) (\(line.id.prefix(8))…) by decree \($0.sequence); "
+            "expelled \(name) (\(id.description.prefix(8))…) by decree \($0.sequence); "
                 + "the mesh changes to key epoch \($0.epoch)"
         }
     }
@@ -129,8 +137,8 @@ struct LeaveCommand: AsyncParsableCommand {
 
 extension NodeID {
     /// The sixteen bytes that its description shows; nil for any other number of them.
-    fileprivate init?(bytes: [UInt8]) {
-        guard bytes.count == 16 else { return nil }
+    init?(hexadecimal text: String) {
+        guard let bytes = Hex.decode(text.utf8), bytes.count == 16 else { return nil }
         func word(_ slice: ArraySlice<UInt8>) -> UInt64 { slice.reduce(0) { $0 << 8 | UInt64($1) } }
         self.init(high: word(bytes[..<8]), low: word(bytes[8...]))
     }
