@@ -115,6 +115,14 @@ let package = Package(
             ],
             swiftSettings: rules
         ),
+        .testTarget(
+            name: "chaosTests",
+            dependencies: [
+                "chaos", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: rules
+        ),
         .testTarget(name: "TidyTests", swiftSettings: rules),
     ]
 )

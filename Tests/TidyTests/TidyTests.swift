@@ -33,7 +33,7 @@ import Testing
             ("Hummingbird", ["Sources/meshd/", "Tests/meshdTests/"]),
             ("HummingbirdCore", ["Sources/meshd/", "Tests/meshdTests/"]),
             ("HTTPTypes", ["Sources/meshd/", "Tests/meshdTests/"]),
-            ("NIOHTTP1", ["Sources/meshd/", "Tests/meshdTests/", "chaos/"]),
+            ("NIOHTTP1", ["Sources/meshd/", "Tests/meshdTests/", "chaos/", "Tests/chaosTests/"]),
             ("NIOSSL", ["Sources/meshd/", "Tests/meshdTests/"]),
             ("NIOPosix", ["Sources/Mesh/Transport/", "Sources/meshd/", "Tests/", "chaos/"]),
         ]
