@@ -1,4 +1,5 @@
 import ArgumentParser
+import Swim
 import Testing
 
 @testable import meshd
@@ -39,6 +40,14 @@ import Testing
     @Test("a name becomes one segment of a path, whatever is in it")
     func segments() {
         #expect(ClientOptions.segment("a/b ?%é") == "a%2Fb%20%3F%25%C3%A9")
+    }
+
+    @Test("only the whole of an id is one") func wholeIDs() {
+        let text = "00112233445566778899aabbccddeeff"
+        #expect(NodeID(hexadecimal: text)?.description == text)
+        for wrong in ["", "n1", String(text.dropLast(2)), text + "00", text.replacing("f", with: "g")] {
+            #expect(NodeID(hexadecimal: wrong) == nil, "\(wrong)")
+        }
     }
 
     @Test("tables line up")

@@ -74,8 +74,13 @@ final class S3Face: ServerChildChannel {
             [idle = settings.idleMax] _ in
             connection.reap(idle: idle)
         }
-        await withTaskExecutorPreference(LoopExecutor(loop)) {
-            await serve(connection)
+        // What waits for a client waits on the connection, so a task that is cancelled has to close that.
+        await withTaskCancellationHandler {
+            await withTaskExecutorPreference(LoopExecutor(loop)) {
+                await serve(connection)
+            }
+        } onCancel: {
+            connection.channel.close(promise: nil)
         }
         reaper.cancel()
     }

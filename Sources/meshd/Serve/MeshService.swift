@@ -92,7 +92,9 @@ struct MeshService: Sendable {
         if let members = node.setMesh(nil) {
             // A goodbye takes a moment to spread; who is alone has nobody to tell.
             let present = (try? await members.counters())?.present ?? 1
-            await members.stop(leave: present > 1)
+            let isCutOff = Task.isCancelled
+            // A task of its own: what has to be written is written even when the stop has taken its whole time.
+            await Task { await members.stop(leave: present > 1 && !isCutOff) }.value
         }
     }
 

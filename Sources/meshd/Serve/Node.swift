@@ -182,7 +182,7 @@ final class Node: Sendable {
         state.withLock { ($0.tls, $0.adminTLS) = (tls, adminTLS) }
         let mesh = try MeshService(node: self, logger: logger)
         // Notes a port that is open. The last HTTP port wakes the mesh, the last of all tells everyone.
-        let bound: @Sendable ((inout State) -> Void) -> Void = { note in
+        let bound: Bound = { note in
             let isServing = self.state.withLock { state in
                 note(&state)
                 return state.isServing
@@ -191,9 +191,27 @@ final class Node: Sendable {
             self.announceOnce(logger, firstKey, announce)
         }
 
-        // Hummingbird tells of each start and stop; those lines are for those who look for them.
-        var serverLogger = Logger(label: "http")
-        serverLogger.logLevel = max(settings.logLevel, settings.logLevel <= .debug ? .debug : .warning)
+        var services = listeners(logger, bound)
+        // Last to start and first to stop: the others hear the goodbye before any face closes.
+        services.append(mesh.service { address in bound { $0.mesh = address } })
+        try await run(services, logger)
+    }
+
+    /// Notes a port that is open.
+    private typealias Bound = @Sendable ((inout State) -> Void) -> Void
+
+    /// Hummingbird tells of each start and stop; those lines are for those who look for them.
+    private var serverLogger: Logger {
+        let isStopping: @Sendable () -> Bool = { [weak self] in self?.state.withLock { $0.isStopping } ?? true }
+        var logger = Logger(label: "http") { _ in ServerLog(Logger(label: "http").handler, isStopping: isStopping) }
+        logger.logLevel = max(settings.logLevel, settings.logLevel <= .debug ? .debug : .warning)
+        return logger
+    }
+
+    /// The HTTP ports: S3, the admin port, and its socket file.
+    private func listeners(_ logger: Logger, _ bound: @escaping Bound) -> [any Service] {
+        let serverLogger = serverLogger
+        let (tls, adminTLS) = state.withLock { ($0.tls, $0.adminTLS) }
         let admin = AdminFace(node: self).responder()
         var adminListener = Listener(
             place: .address(settings.adminListen),
@@ -227,10 +245,11 @@ final class Node: Sendable {
             logger.warning("the path of the data directory is too long for a socket file; use the admin port")
             state.withLock { $0.hasSocket = true }
         }
+        return services
+    }
 
-        // Last to start and first to stop: the others hear the goodbye before any face closes.
-        services.append(mesh.service { address in bound { $0.mesh = address } })
-
+    /// Runs the services until a stop was asked for or one of them fails.
+    private func run(_ services: [any Service], _ logger: Logger) async throws {
         var configuration = ServiceGroupConfiguration(
             // When one cannot go on, the others end in order: what they have begun is finished.
             services: services.map { .init(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup) },

@@ -40,7 +40,7 @@ import Testing
         let name = "lan-\(UInt32.random(in: 0 ... .max))"
         try await LiveNode.run(flags: [("name", name)], environment: Self.environment) { live in
             try await Self.wait {
-                let found = try await LanDiscovery.search(millis: 300).first { $0.node.name == name }
+                let found = try await LanSearch.search(millis: 300).first { $0.node.name == name }
                 guard let found else { return false }
                 #expect(found.node.mesh == live.endpoints.mesh && found.node.version == Meshd.version)
                 #expect(found.node.freeBytes > 0 && found.node.id == live.node.identity.id)

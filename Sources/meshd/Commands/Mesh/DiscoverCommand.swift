@@ -20,9 +20,9 @@ struct DiscoverCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let findings: [LanDiscovery.Finding]
+        let findings: [LanSearch.Finding]
         do {
-            findings = try await LanDiscovery.search(millis: Int64(SettingKind.millis(of: wait) ?? 1_000))
+            findings = try await LanSearch.search(millis: Int64(SettingKind.millis(of: wait) ?? 1_000))
         } catch {
             throw CommandFailure("this machine's networks cannot be searched: \(error)")
         }
