@@ -29,6 +29,7 @@ final class Node: Sendable {
         var hasSocket = false
         var mesh: String?
         var isStopping = false
+        var stoppedFrom: ContinuousClock.Instant?
         var isAnnounced = false
         var group: ServiceGroup?
         var tls: TLSContext?
@@ -165,8 +166,10 @@ final class Node: Sendable {
     @discardableResult
     func stop() async -> Bool {
         let (isFirst, group) = state.withLock { state in
-            defer { state.isStopping = true }
-            return (!state.isStopping, state.group)
+            let isFirst = !state.isStopping
+            state.isStopping = true
+            if isFirst { state.stoppedFrom = .now }
+            return (isFirst, state.group)
         }
         await group?.triggerGracefulShutdown()
         return isFirst
@@ -265,6 +268,10 @@ final class Node: Sendable {
         do {
             if isStopping { return }
             try await group.run()
+            let limit = Duration.milliseconds(Int64(settings.shutdownTimeoutMillis))
+            if let from = state.withLock({ $0.stoppedFrom }), .now - from >= limit {
+                logger.warning("the stop took its whole time: what still ran was cut off, the data is safe")
+            }
         } catch  where state.withLock({ $0.isStopping }) {
             // The stop was asked for and took its whole time: what remains was cut off, the data is safe.
             logger.warning("requests were cut off after the shutdown timeout")
