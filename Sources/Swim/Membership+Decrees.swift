@@ -18,6 +18,7 @@ extension Membership {
         guard !decrees.contains(decree) else { return false }
         guard signer.isAdmin(decree.signature, of: decree.signedBytes) else {
             counters.forged += 1
+            isFrameForged = true
             return false
         }
         guard let (index, term) = decrees.add(decree) else {

@@ -4,6 +4,7 @@ extension Membership {
     mutating func merge(_ entries: [Frame.Entry], into outbox: inout [Directive]) {
         for entry in entries where entry.status.isPresent || isUnknownGrave(entry) {
             learn(entry.record, into: &outbox)
+            guard !isFrameForged else { return }
         }
         for entry in entries where !entry.status.isPresent { mergeDeath(entry, into: &outbox) }
     }

@@ -20,6 +20,7 @@ extension Membership {
         }
         guard let record = proved(claimed), record.id == held.id, record.key == held.key else {
             counters.forged += 1
+            isFrameForged = true
             return false
         }
         if slot == own {
@@ -76,6 +77,7 @@ extension Membership {
         }
         guard let record = proved(claimed) else {
             counters.forged += 1
+            isFrameForged = true
             return false
         }
         let status: Status = record.isLeaving ? .left : .alive
@@ -138,7 +140,7 @@ extension Membership {
     /// A newer record of this node, signed by itself, comes from a life whose generation was lost: it starts a life
     /// above that one.
     private mutating func reclaim(_ record: Record, into outbox: inout [Directive]) {
-        guard record.version.generation < .max else { return }
+        guard record.version.generation < Version.generationMax else { return }
         let generation = record.version.generation + 1
         outbox.append(.persist(generation: generation))
         renewSelf(into: &outbox) {

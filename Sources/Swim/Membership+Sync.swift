@@ -41,6 +41,7 @@ extension Membership {
         case .offer(let sums, let record):
             guard record.id.handle == sender.handle else {
                 counters.forged += 1
+                isFrameForged = true
                 return
             }
             answerOffer(sums, record, to: sender, into: &outbox)
@@ -54,7 +55,8 @@ extension Membership {
             seeds = []
             let answer = newer(than: entries, in: buckets)
             let missing = self.decrees.inBuckets(Self.marks(buckets), without: decrees)
-            for decree in decrees { hearDecree(decree, into: &outbox) }
+            for decree in decrees where !isFrameForged { hearDecree(decree, into: &outbox) }
+            guard !isFrameForged else { return }
             merge(entries, into: &outbox)
             tell(answer, missing, to: sender, into: &outbox)
         case .tell(let decrees, let entries):
@@ -62,7 +64,8 @@ extension Membership {
                 counters.unknownSender += 1
                 return
             }
-            for decree in decrees { hearDecree(decree, into: &outbox) }
+            for decree in decrees where !isFrameForged { hearDecree(decree, into: &outbox) }
+            guard !isFrameForged else { return }
             merge(entries, into: &outbox)
         case .ping(let nonce):
             guard let slot = roster.slot(of: sender.handle) else { return }
@@ -99,6 +102,7 @@ extension Membership {
         // Asked before the record is learned: a newer version of a known member is news, and no newcomer.
         let isNewcomer = roster.slot(of: sender.handle) == nil
         learn(record, into: &outbox)
+        guard !isFrameForged else { return }
         guard let slot = roster.slot(of: sender.handle), roster.status(slot) != .expelled else { return }
         guard isNewcomer || syncAnswerBytes < settings.syncAnswerBytesMax else {
             counters.overLimit += 1

@@ -87,6 +87,8 @@ package struct Membership: Sendable {
     var descriptions = Pages<[UInt8]>(absent: [])
     var describedVersions = Pages<UInt32>(absent: 0)
     var wanted: [(slot: Int, tries: Int)] = []
+    /// Something in the frame that is being read bears a signature that does not hold.
+    var isFrameForged = false
     var departing = false
     var hasDeparted = false
     /// Whether the driver was told that this node is expelled.
@@ -195,25 +197,29 @@ package struct Membership: Sendable {
         startGossip()
     }
 
-    /// Takes one frame of a control stream whose handshake proved the sender.
+    /// Takes one frame of a control stream whose handshake proved the sender. False when a record or a decree in it was
+    /// forged, and the rest was not read: no honest node passes such a thing on, and each costs a look at a signature.
+    @discardableResult
     package mutating func receiveFrame(
         _ bytes: [UInt8],
         from sender: NodeID,
         at now: Micros,
         into outbox: inout [Directive]
-    ) {
+    ) -> Bool {
         observe(now)
-        guard !isSilenced else { return }
+        guard !isSilenced else { return true }
         guard decrees.outlaws(sender.handle) == nil else {
             counters.outcasts += 1
-            return
+            return true
         }
         guard let frame = Frame.decode(bytes) else {
             counters.malformed += 1
-            return
+            return true
         }
+        isFrameForged = false
         hear(frame, from: sender, into: &outbox)
         startGossip()
+        return !isFrameForged
     }
 
     /// Takes the news that a stream to a member could not be opened because its machine refused it, or that an open one

@@ -6,6 +6,9 @@ package typealias Micros = Int64
 /// The generation is kept on the node's disk and grows with each start; the incarnation grows when the node refutes,
 /// moves, describes itself anew or leaves. Only the node can raise either, because only it can sign.
 package struct Version: Hashable, Comparable, Sendable {
+    /// No clock and no count of starts comes near it, and what is above can still be counted.
+    package static let generationMax: UInt64 = 1 << 62
+
     package var generation: UInt64
     package var incarnation: UInt32
 

@@ -80,6 +80,35 @@ import Testing
         #expect(machine.status(of: sampleRecord(9).id) == .alive, "accusations of an old version are void")
     }
 
+    @Test("what follows a forged record in a frame is not read, and the frame is told from an honest one")
+    func forgedFrame() {
+        func entry(_ record: Record) -> Frame.Entry {
+            Frame.Entry(record: record, status: .alive, ageMicros: 0, accusations: [])
+        }
+        var forged = sampleRecord(9, incarnation: 5)
+        forged.endpoint = Endpoint(ipv4: 1, port: 1)
+        for (bad, isKnown) in [(forged, true), (forged, false)] {
+            var machine = sampleMachine(isKnown ? 12 : 6)
+            let frame = Frame.tell(
+                decrees: [],
+                entries: [entry(bad), entry(bad), entry(sampleRecord(3, incarnation: 7))]
+            )
+            var outbox: [Directive] = []
+            #expect(!machine.receiveFrame(frame.encoded(), from: sampleRecord(1).id, at: 20, into: &outbox))
+            #expect(machine.counters.forged == 1)
+            let next = Frame.tell(decrees: [], entries: [entry(sampleRecord(3, incarnation: 7))])
+            let before = machine.viewDigest
+            #expect(machine.receiveFrame(next.encoded(), from: sampleRecord(1).id, at: 30, into: &outbox))
+            #expect(machine.viewDigest != before, "what was not read is news later")
+        }
+        var machine = sampleMachine(6)
+        var outbox: [Directive] = []
+        let decrees = [sampleDecree(expelling: 4, key: sampleKey(1)), sampleDecree(expelling: 5)]
+        let frame = Frame.tell(decrees: decrees, entries: [])
+        #expect(!machine.receiveFrame(frame.encoded(), from: sampleRecord(1).id, at: 20, into: &outbox))
+        #expect(machine.knownDecrees.isEmpty && machine.counters.forged == 1)
+    }
+
     @Test("forged records, accusations and leaves change nothing and are counted") func forgeries() {
         var machine = sampleMachine(12)
         let digest = machine.viewDigest

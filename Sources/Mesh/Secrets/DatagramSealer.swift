@@ -58,7 +58,8 @@ package struct DatagramSealer: Sendable, CustomReflectable {
 
     /// The boot number of a life with this generation.
     package static func boot(generation: UInt64) -> UInt64 {
-        generation << 32 | SecureRandom.word() >> 32
+        // The upper half of the room stays free for `raiseBoot`.
+        generation << 32 | SecureRandom.word() >> 33
     }
 
     package var customMirror: Mirror {
@@ -101,6 +102,14 @@ package struct DatagramSealer: Sendable, CustomReflectable {
 
     /// This node begins a new life without a new process: its generation was raised, because a lost one was in use.
     package mutating func restart(boot: UInt64) { self.boot = boot }
+
+    /// A copy of this process may seal as well: goes on with a higher boot, chosen at random, so that no nonce is used
+    /// twice. A step takes at most a 256th of the room that this generation has left, so that there is always more.
+    package mutating func raiseBoot() {
+        let room = UInt64(UInt32.max) - (boot & UInt64(UInt32.max))
+        let step = 1 + SecureRandom.word() % max(1, room >> 8)
+        boot += min(step, room)
+    }
 
     // MARK: Sealing
 

@@ -36,11 +36,16 @@ extension Keyring {
         )
     }
 
+    /// Unix seconds that can be meant: what is outside was damaged.
+    private static let times: ClosedRange<Int64> = 0...1 << 40
+
     /// nil if what was saved is no ring.
     package init?(_ saved: Saved) {
         var entries: [Entry] = []
         for epoch in saved.epochs {
-            guard let secret = Hex.decode(epoch.secret.utf8) else { return nil }
+            guard let secret = Hex.decode(epoch.secret.utf8), Self.times.contains(epoch.addedAt),
+                Self.times.contains(epoch.supersededAt ?? 0)
+            else { return nil }
             entries.append(
                 Entry(
                     epoch: epoch.epoch,

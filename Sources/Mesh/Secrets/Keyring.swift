@@ -111,6 +111,12 @@ package struct Keyring: Sendable, Equatable, CustomStringConvertible, CustomRefl
         return .added
     }
 
+    /// Takes back an addition that came to nothing; never the epoch that is sealed with.
+    package mutating func withdraw(_ epoch: UInt32) {
+        guard epoch != sending else { return }
+        entries.removeAll { $0.epoch == epoch }
+    }
+
     /// Seals with this epoch from now on. False if it is not held or not newer.
     @discardableResult
     package mutating func send(with epoch: UInt32, at seconds: Int64) -> Bool {

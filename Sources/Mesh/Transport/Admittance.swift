@@ -38,7 +38,6 @@ struct Admittance: Sendable {
     let token: JoinToken
     let identity: NodeIdentity
     let loop: any EventLoop
-    let folder: MeshFolder
     let logger: Logger
     /// False when the node was stopped meanwhile.
     let isWanted: @Sendable () -> Bool
@@ -105,7 +104,7 @@ struct Admittance: Sendable {
         if let literal = address.endpoint {
             found = [literal]
         } else {
-            found = try await folder.run { Resolver.endpoints(host: address.host, port: address.port) }
+            found = try await Resolver.run { Resolver.endpoints(host: address.host, port: address.port) }
         }
         var failure = Failure.noAddress
         for endpoint in found {

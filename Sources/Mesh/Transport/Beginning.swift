@@ -84,7 +84,7 @@ struct Beginning: Sendable {
     private func bind(_ door: NIOLoopBoundBox<MembershipDriver?>) async throws -> (any Channel, any Channel) {
         let (host, port) = (settings.listenHost, settings.listenPort)
         guard let number = UInt16(exactly: port) else { throw MeshError.cannotListen("\(port) is no port") }
-        guard let wanted = try await folder.run({ Resolver.endpoints(host: host, port: number) }).first else {
+        guard let wanted = try await Resolver.run({ Resolver.endpoints(host: host, port: number) }).first else {
             throw MeshError.cannotListen("\(host) is no address of this machine")
         }
         var reason = ""
@@ -127,21 +127,21 @@ struct Beginning: Sendable {
     /// Under which address others reach this node.
     private func advertised(_ bound: Endpoint, seen: Endpoint?) async throws -> Endpoint {
         if let text = settings.advertise {
-            let found = try await folder.run { Resolver.endpoints(of: text, defaultPort: Int(bound.port)) }
+            let found = try await Resolver.run { Resolver.endpoints(of: text, defaultPort: Int(bound.port)) }
             guard let first = found.first, !first.isWildcard else {
                 throw MeshError.cannotListen("mesh-advertise \(text) is no address that others could reach")
             }
             return first
         }
         guard bound.isWildcard else { return bound }
-        if let primary = try await folder.run({ Resolver.primaryAddress(of: bound) }) { return primary }
+        if let primary = try await Resolver.run({ Resolver.primaryAddress(of: bound) }) { return primary }
         if let seen { return seen.with(port: bound.port) }
         logger.warning("this machine has no address but loopback: members on other machines cannot reach this node")
         return Endpoint(ipv4: 0x7f00_0001, port: bound.port)
     }
 
     private func resolved(_ seeds: [String]) async throws -> [Endpoint] {
-        try await folder.run { [logger] in
+        try await Resolver.run { [logger] in
             seeds.prefix(MeshNodeSettings.seedsMax).flatMap { seed in
                 let found = Resolver.endpoints(of: seed)
                 if found.isEmpty { logger.warning("the seed \(seed) is not known by name yet") }
@@ -214,7 +214,6 @@ struct Beginning: Sendable {
             token: token,
             identity: identity,
             loop: loop,
-            folder: folder,
             logger: logger,
             isWanted: isWanted
         )

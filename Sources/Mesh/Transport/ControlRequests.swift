@@ -23,9 +23,13 @@ final class ControlRequests {
         var view: ViewReport?
         var probe: ProbeReport?
         var failure: String?
+        /// The time of day where the answer was given.
+        var wallMillis: UInt64?
     }
 
     private static let pendingMax = 256
+    private static let questionMicros: Micros = 100_000
+    private static let questionsAtOnceMax: Micros = 20
 
     struct Asked {
         let bytes: [UInt8]
@@ -42,6 +46,10 @@ final class ControlRequests {
     private let loop: any EventLoop
     private var pending: [UInt64: Pending] = [:]
     private var next: UInt64 = 1
+    /// Until when each peer has used up its share.
+    private var spentUntil: [NodeID: Micros] = [:]
+    /// Questions of peers that ask too much.
+    private(set) var refused: UInt64 = 0
 
     init(loop: any EventLoop) { self.loop = loop }
 
@@ -55,6 +63,17 @@ final class ControlRequests {
         return Asked(bytes: Self.frame(number, question), answer: promise.futureResult)
     }
 
+    /// Whether a member may have one more answer: ten in a second, and twenty at once.
+    func affords(_ peer: NodeID, at now: Micros) -> Bool {
+        let spent = max(spentUntil[peer] ?? now, now)
+        guard spent - now <= Self.questionMicros * (Self.questionsAtOnceMax - 1) else {
+            refused += 1
+            return false
+        }
+        spentUntil[peer] = spent + Self.questionMicros
+        return true
+    }
+
     /// An answer counts only from the peer that was asked.
     func hear(_ body: [UInt8], from peer: NodeID) {
         guard let (number, answer) = Self.parse(Answer.self, body), let asked = pending[number], asked.peer == peer
@@ -64,6 +83,7 @@ final class ControlRequests {
     }
 
     func sweep(now: Micros) {
+        for (peer, until) in spentUntil where until <= now { spentUntil[peer] = nil }
         for (number, asked) in pending where asked.until <= now {
             pending[number] = nil
             asked.promise.fail(MeshError.noAnswer(from: asked.peer, waitMicros: asked.waitMicros))

@@ -75,6 +75,6 @@ package struct MemberLine: Codable, Sendable, Equatable {
     package var admin: String
     package var capacityBytes: UInt64
     package var freeBytes: UInt64
-    /// How far its wall clock was from this node's when its description was heard; nil before.
+    /// How far its wall clock was from this node's when it last answered a question, as a probe asks one; nil before.
     package var clockSkewMillis: Int64?
 }

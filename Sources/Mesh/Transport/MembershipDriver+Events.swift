@@ -108,10 +108,6 @@ extension MembershipDriver {
     private func noteDescription(_ member: NodeID, _ bytes: [UInt8]) {
         nameless.removeAll { $0.id == member }
         guard let description = Description(bytes: bytes) else { return }
-        if descriptions[member] == nil || description.wallMillis != descriptions[member]?.wallMillis {
-            // Old by the time of its way, which is short when the member tells it itself and it is new.
-            clockSkews[member] = Int64(bitPattern: description.wallMillis &- WallClock.unixMillis)
-        }
         descriptions[member] = description
         savedNames[member] = nil
         write(memberLog.name(member))

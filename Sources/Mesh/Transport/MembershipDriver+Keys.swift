@@ -1,4 +1,5 @@
 internal import Logging
+internal import NIOCore
 internal import Swim
 
 extension MembershipDriver {
@@ -60,15 +61,16 @@ extension MembershipDriver {
     }
 
     /// Takes a secret that is missing here, once the administrator's word says that its epoch exists.
-    func hearKeyAnswer(_ body: [UInt8], from peer: NodeID) {
+    func hearKeyAnswer(_ body: [UInt8], from peer: NodeID, on connection: ControlConnection) {
         var reader = ByteReader(body)
         let epoch = reader.word32()
         let isInUse = reader.byte() == 1
         let secret = Secret(bytes: reader.array(Keyring.secretBytes))
         guard !reader.failed else { return }
         if reader.remaining > 0, let decree = Decree(reader.array(reader.remaining)),
-            !membership.knownDecrees.contains(decree), signer.isAdmin(decree.signature, of: decree.signedBytes)
+            !membership.knownDecrees.contains(decree)
         {
+            guard signer.isAdmin(decree.signature, of: decree.signedBytes) else { return connection.end(.frame) }
             command(.decree(decree))
         }
         guard keys.wants(epoch) else { return }
@@ -78,36 +80,61 @@ extension MembershipDriver {
     }
 
     /// A new secret: on disk first, then understood, and used when its time comes.
-    private func holdKey(_ epoch: UInt32, isInUse: Bool, then: @escaping () -> Void = {}) {
-        saveState { [unowned self] in
-            sealer.update(Self.understood(state.keyring))
-            keys.hold(epoch, isInUse: isInUse, at: Self.clock())
-            logger.notice("holding key epoch \(epoch)")
-            then()
+    private func holdKey(_ epoch: UInt32, isInUse: Bool) {
+        saveState(then: { [unowned self] in
+            useKey(epoch, isInUse: isInUse)
             moveKeys()
-        }
+        })
+    }
+
+    private func useKey(_ epoch: UInt32, isInUse: Bool) {
+        sealer.update(Self.understood(state.keyring))
+        keys.hold(epoch, isInUse: isInUse, at: Self.clock())
+        logger.notice("holding key epoch \(epoch)")
     }
 
     // MARK: The administrator's word
 
-    /// Takes a decree and, with it, the secret of the epoch that it begins; a random one when none is given.
-    func decree(_ decree: Decree, secret given: Secret?) throws(MeshError) {
+    /// Takes a decree and, with it, the secret of the epoch that it begins; a random one when none is given. Done when
+    /// both are on disk; when they cannot be written, nothing happened.
+    func decree(_ decree: Decree, secret given: Secret?) throws(MeshError) -> EventLoopFuture<Void> {
         guard signer.isAdmin(decree.signature, of: decree.signedBytes) else {
             throw .badDecree("the decree is not signed by this mesh's admin key")
         }
         let isKnown = membership.knownDecrees.contains(decree)
-        if isKnown, given == nil || !keys.wants(decree.newEpoch) { return }
+        if isKnown, given == nil || !keys.wants(decree.newEpoch) { return loop.makeSucceededVoidFuture() }
         guard isKnown || decree.newEpoch > keys.announced else {
             throw .badDecree("key epoch \(decree.newEpoch) is not newer than \(keys.announced)")
         }
         guard decree.target != id else {
             throw .badDecree("a node does not expel itself: give the decree to another one, or let this one leave")
         }
+        let before = state.keyring
         let secret = given ?? Secret(bytes: SecureRandom.bytes(Keyring.secretBytes))
         guard state.keyring.add(epoch: decree.newEpoch, secret: secret, at: WallClock.unixSeconds) == .added else {
             throw .badDecree("the secret of key epoch \(decree.newEpoch) cannot be taken")
         }
-        holdKey(decree.newEpoch, isInUse: false) { [unowned self] in command(.decree(decree)) }
+        let after = state.keyring
+        if !state.decrees.contains(decree) { state.decrees.append(decree) }
+        let promise = loop.makePromise(of: Void.self)
+        saveState(
+            then: { [unowned self] in
+                useKey(decree.newEpoch, isInUse: false)
+                command(.decree(decree))
+                moveKeys()
+                promise.succeed()
+            },
+            failed: { [unowned self] error in
+                if !membership.knownDecrees.contains(decree) { state.decrees.removeAll { $0 == decree } }
+                if state.keyring == after {
+                    state.keyring = before
+                } else {
+                    state.keyring.withdraw(decree.newEpoch)
+                }
+                promise.fail(error)
+            }
+        )
+        return promise.futureResult
     }
 
     /// Forgets the epochs whose time is over; those who slept may still ask with them, see `take`.

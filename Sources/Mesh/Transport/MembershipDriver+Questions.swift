@@ -19,6 +19,13 @@ extension MembershipDriver {
         }
         streams?.send(.question, asked.bytes, to: peer, at: endpoint)
         let name = label(peer)
+        let (began, wall) = (Self.clock(), WallClock.unixMillis)
+        // What is answered at once tells the clock of the other end, give or take half of the way.
+        asked.answer.assumeIsolated().whenSuccess { answer in
+            let halfway = UInt64(max(0, Self.clock() - began)) / 2_000
+            guard question.topic != .probe, let theirs = answer.wallMillis, self.isMember(peer) else { return }
+            self.clockSkews[peer] = Int64(bitPattern: theirs &- wall &- halfway)
+        }
         return asked.answer
             .flatMapErrorThrowing { error in
                 guard case MeshError.unreachable(let why) = error else { throw error }
@@ -44,6 +51,7 @@ extension MembershipDriver {
     func answer(_ body: [UInt8], from peer: NodeID, on connection: ControlConnection) {
         guard isMember(peer), let (number, question) = ControlRequests.parse(ControlRequests.Question.self, body)
         else { return connection.end(.frame) }
+        guard requests.affords(peer, at: Self.clock()) else { return }
         switch question.topic {
         case .ping: reply(number, ControlRequests.Answer(), on: connection)
         case .view: reply(number, ControlRequests.Answer(view: view()), on: connection)
@@ -63,6 +71,8 @@ extension MembershipDriver {
     }
 
     private func reply(_ number: UInt64, _ answer: ControlRequests.Answer, on connection: ControlConnection) {
+        var answer = answer
+        answer.wallMillis = WallClock.unixMillis
         var frame = ControlRequests.frame(number, answer)
         if frame.count >= StreamCipher.frameBytesMax {
             frame = ControlRequests.frame(number, ControlRequests.Answer(failure: "the answer is too long for a frame"))

@@ -91,9 +91,9 @@ extension MembershipDriver: ControlStreams.Rules {
         let isOver = sealer.keyring.secret(peer.epoch) == nil
         switch kind {
         case .keyRequest: hearKeyRequest(body, from: peer.id, on: connection)
-        case .keyAnswer: hearKeyAnswer(body, from: peer.id)
+        case .keyAnswer: hearKeyAnswer(body, from: peer.id, on: connection)
         case _ where isOver: connection.end(.peer)
-        case .swim: takeFrame(body, from: peer.id)
+        case .swim: if !takeFrame(body, from: peer.id) { connection.end(.frame) }
         case .question: answer(body, from: peer.id, on: connection)
         case .answer: requests.hear(body, from: peer.id)
         case .welcome: connection.end(.frame)

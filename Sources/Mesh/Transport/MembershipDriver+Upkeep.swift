@@ -1,4 +1,3 @@
-internal import FoundationEssentials
 internal import Logging
 internal import NIOCore
 internal import Swim
@@ -24,24 +23,28 @@ extension MembershipDriver {
         retireKeys()
         askNames()
         tellNews(now)
-        if stateIsDirty { saveState() }
+        if saving.isDirty { saveState() }
         saveView(now)
         seekSeeds(now)
     }
 
     /// Who is alone looks its seeds up again now and then: a name may have been unknown at the start, or moved.
     private func seekSeeds(_ now: Micros) {
-        guard !settings.seeds.isEmpty, membership.presentCount <= 1, ownExpulsion == nil,
+        guard !settings.seeds.isEmpty, membership.presentCount <= 1, ownExpulsion == nil, !isSeekingSeeds,
             now - seedsSoughtAt > Self.seekMicros
         else { return }
         seedsSoughtAt = now
+        isSeekingSeeds = true
         let seeds = settings.seeds
-        folder.run(on: loop) {
+        // A name server may take long to say nothing; the node's files do not wait for that.
+        let looking = Resolver.run(on: loop) {
             seeds.prefix(MeshNodeSettings.seedsMax).flatMap { Resolver.endpoints(of: $0) }
         }
-        .assumeIsolated()
-        .whenSuccess { found in
-            if !found.isEmpty, self.membership.presentCount <= 1 { self.command(.join(found)) }
+        looking.assumeIsolated().whenComplete { result in
+            self.isSeekingSeeds = false
+            if case .success(let found) = result, !found.isEmpty, self.membership.presentCount <= 1 {
+                self.command(.join(found))
+            }
         }
     }
 
@@ -92,74 +95,5 @@ extension MembershipDriver {
         toldAt = now
         hasNews = true
         command(.describe(bytes))
-    }
-
-    // MARK: Files
-
-    /// Writes the state as it is now, and goes on when it is on disk. A failed write is tried again: without it a life
-    /// could be lived twice.
-    func saveState(then: @escaping () -> Void = {}) {
-        stateSaves.append(then)
-        stateIsDirty = true
-        guard !isSavingState else { return }
-        isSavingState = true
-        stateIsDirty = false
-        let waiting = stateSaves
-        stateSaves = []
-        let (state, directory) = (state, folder.directory)
-        folder.run(on: loop) { try state.write(to: directory) }.assumeIsolated().whenComplete { result in
-            self.isSavingState = false
-            switch result {
-            case .success:
-                for next in waiting { next() }
-                if self.stateIsDirty { self.saveState() }
-            case .failure(let error):
-                self.stateSaves = waiting + self.stateSaves
-                self.stateIsDirty = true
-                self.logger.error("mesh-state cannot be written", metadata: ["error": "\(error)"])
-            }
-        }
-    }
-
-    /// Writes the view, when something in it changed and the last write is old enough.
-    private func saveView(_ now: Micros) {
-        guard hasNews || membership.viewDigest != savedDigest, !isSaving,
-            savedAt == .min || now - savedAt >= settings.snapshotMicros
-        else { return }
-        isSaving = true
-        savedAt = now
-        hasNews = false
-        savedDigest = membership.viewDigest
-        let view = savedView
-        folder.run(on: loop) { try view.write() }.assumeIsolated().whenComplete { result in
-            self.isSaving = false
-            if case .failure(let error) = result {
-                self.logger.error("the member list cannot be written", metadata: ["error": "\(error)"])
-            }
-        }
-    }
-
-    /// The view as two files: one for the next life of this node, and one for people when it is down.
-    var savedView: SavedView {
-        SavedView(
-            snapshot: membership.snapshotBytes(),
-            report: report(),
-            snapshotFile: folder.snapshotFile,
-            reportFile: folder.reportFile
-        )
-    }
-
-    struct SavedView: Sendable {
-        let snapshot: [UInt8]
-        let report: MembersReport
-        let snapshotFile: String
-        let reportFile: String
-
-        func write() throws {
-            try MeshFolder.write(snapshot, to: snapshotFile)
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            try MeshFolder.write(Array(try encoder.encode(report)) + [0x0A], to: reportFile)
-        }
     }
 }

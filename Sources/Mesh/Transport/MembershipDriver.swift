@@ -41,15 +41,15 @@ final class MembershipDriver {
     var savedAt: Micros = .min
     var isSaving = false
     var savedDigest: UInt64 = 0
-    var stateIsDirty = false
-    var stateSaves: [() -> Void] = []
-    var isSavingState = false
+    var viewTrouble: String?
+    var saving = StateSaving()
     var echoes: [[UInt8]: (peer: NodeID, promise: EventLoopPromise<Int64>, until: Micros)] = [:]
     var failedCalls: [NodeID?: Int] = [:]
     var hasWarnedOfLoopback = false
     var isIsolated = false
     var viewChangedAt: Micros = .min
     var seedsSoughtAt: Micros
+    var isSeekingSeeds = false
     var refusedStrangers: UInt64 = 0
     var refusedOutcasts: UInt64 = 0
     var departure: EventLoopPromise<Void>?
@@ -63,6 +63,7 @@ final class MembershipDriver {
     private var armedFor: Micros = .max
     private var isStopped = false
     private var isMending = false
+    private var standstill: Standstill
     private static let withheldMax = 4_096
     static let tickMicros: Micros = 250_000
 
@@ -82,14 +83,10 @@ final class MembershipDriver {
         self.identity = identity
         self.logger = logger
         self.folder = folder
-        // The floor for strangers follows from the expulsions, whatever was saved or told beside them.
-        var state = state
-        for decree in state.decrees where decree.target != nil {
-            state.keyring.refuseStrangers(before: decree.newEpoch)
-        }
         self.state = state
         startedAt = now
         seedsSoughtAt = now
+        standstill = Standstill(now: now, unixMillis: WallClock.unixMillis)
         signer = MeshSigner(identity: identity, adminPublicKey: state.keyring.adminPublicKey)
         random = Random(seed: SecureRandom.word())
         told = settings.description
@@ -131,6 +128,18 @@ final class MembershipDriver {
             askMicros: settings.keyAskMicros,
             now: now
         )
+        heedDecrees()
+    }
+
+    /// What only the snapshot remembers of the operator's word counts as much as what the state does: a crash may have
+    /// come between the two files.
+    private func heedDecrees() {
+        for decree in membership.knownDecrees {
+            if decree.target != nil { state.keyring.refuseStrangers(before: decree.newEpoch) }
+            guard !state.decrees.contains(decree) else { continue }
+            state.decrees.append(decree)
+            saving.isDirty = true
+        }
     }
 
     /// What an earlier life left: the machine's snapshot, and the names of the report beside it.
@@ -219,6 +228,7 @@ final class MembershipDriver {
 
     private func take(_ datagram: [UInt8]) {
         let now = Self.clock()
+        noteTime(now)
         switch sealer.open(datagram, now: now) {
         case .refused(let refusal):
             if refusal == .epoch { keys.hint(at: now) }
@@ -235,10 +245,21 @@ final class MembershipDriver {
         }
     }
 
-    func takeFrame(_ frame: [UInt8], from peer: NodeID) {
-        membership.receiveFrame(frame, from: peer, at: Self.clock(), into: &outbox)
+    /// False for a frame with forged things in it.
+    func takeFrame(_ frame: [UInt8], from peer: NodeID) -> Bool {
+        let now = Self.clock()
+        noteTime(now)
+        let isHonest = membership.receiveFrame(frame, from: peer, at: now, into: &outbox)
         obey()
         arm()
+        return isHonest
+    }
+
+    /// Who stood still may have been copied meanwhile, and the copy counts on from the same number: nobody seals with
+    /// the numbers from before.
+    private func noteTime(_ now: Micros) {
+        guard standstill.note(now: now, unixMillis: WallClock.unixMillis) else { return }
+        sealer.raiseBoot()
     }
 
     func didLose(_ peer: NodeID, isRefused: Bool) {
@@ -256,6 +277,7 @@ final class MembershipDriver {
 
     private func fire() {
         let now = Self.clock()
+        noteTime(now)
         lag.record(micros: now - armedFor)
         armedFor = .max
         membership.advance(to: now, into: &outbox)
@@ -278,7 +300,9 @@ final class MembershipDriver {
         let due = Self.clock() + Self.tickMicros
         let deadline = NIODeadline.uptimeNanoseconds(UInt64(due) * 1_000)
         loop.assumeIsolated().scheduleTask(deadline: deadline) {
-            self.lag.record(micros: Self.clock() - due)
+            let now = Self.clock()
+            self.noteTime(now)
+            self.lag.record(micros: now - due)
             self.keepHouse()
             self.tick()
         }

@@ -88,7 +88,8 @@ extension MembershipDriver {
             ("timeout", streamed.timeouts), ("stranger", refusedStrangers), ("expelled", refusedOutcasts),
             ("message", UInt64(machine.malformed)), ("claim", UInt64(machine.forged)),
             ("stale", UInt64(machine.stale)), ("overLimit", UInt64(machine.overLimit)),
-            ("outcast", UInt64(machine.outcasts)), ("notMember", UInt64(machine.unknownSender)),
+            ("question", requests.refused), ("outcast", UInt64(machine.outcasts)),
+            ("notMember", UInt64(machine.unknownSender)),
         ]
         return MeshCounters(
             present: membership.presentCount,

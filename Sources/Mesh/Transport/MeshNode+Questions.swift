@@ -59,9 +59,9 @@ extension MeshNode {
     // MARK: What the operator wants
 
     /// Takes a decree that the admin key signed, with the secret of the epoch that it begins; a random secret is made
-    /// when none is given. Returns when this node has it on its way.
+    /// when none is given. Returns when both are on this node's disk, and on their way.
     package func decree(_ decree: Decree, secret: Secret?) async throws(MeshError) {
-        try await ask { try $0.decree(decree, secret: secret) }
+        try await follow { try $0.decree(decree, secret: secret) }
     }
 
     /// What the mesh is told of this node. It goes out when it differs notably, and not more often than once a minute.
@@ -82,10 +82,12 @@ extension MeshNode {
     package func tokenMaterial() async throws(MeshError) -> TokenMaterial {
         try await ask { driver in
             let ring = driver.state.keyring
-            guard let secret = ring.secret(ring.newest) else { throw MeshError.stopped }
+            // Not one that is not on disk yet.
+            let epoch = driver.keys.newest
+            guard let secret = ring.secret(epoch) else { throw MeshError.stopped }
             return TokenMaterial(
                 adminPublicKey: ring.adminPublicKey,
-                epoch: ring.newest,
+                epoch: epoch,
                 secret: secret,
                 addresses: [driver.membership.ownRecord.endpoint.description]
             )

@@ -54,7 +54,7 @@ package struct MeshState: Sendable {
     }
 
     private init?(_ saved: Saved) {
-        guard let keyring = Keyring(saved.keys) else { return nil }
+        guard let keyring = Keyring(saved.keys), saved.generation < Version.generationMax else { return nil }
         self.keyring = keyring
         generation = saved.generation
         if let text = saved.admission {

@@ -1,10 +1,24 @@
 internal import Glibc
 internal import NIOCore
+internal import NIOPosix
 package import Swim
 
 /// Names to addresses, by the system's own rules. Blocks; for threads that may.
 package enum Resolver {
     private static let addressesMax = 16
+
+    /// Looks something up on threads that nothing else waits for: a name server may take long to say nothing.
+    static func run<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async throws -> Value {
+        try await NIOThreadPool.singleton.runIfActive(work)
+    }
+
+    /// The same for a loop.
+    static func run<Value: Sendable>(
+        on loop: any EventLoop,
+        _ work: @escaping @Sendable () -> Value
+    ) -> EventLoopFuture<Value> {
+        NIOThreadPool.singleton.runIfActive(eventLoop: loop, work)
+    }
 
     /// All addresses of `HOST:PORT`, IPv4 and IPv6 as the system prefers them; none for a name that is not known.
     package static func endpoints(of text: String, defaultPort: Int? = nil) -> [Endpoint] {

@@ -78,8 +78,9 @@ extension AdminFace {
     /// Probes a few members at once and says what is wrong.
     private func diagnose() async throws -> DiagnosesAnswer {
         let mesh = try node.mesh()
-        let report = try await mesh.report()
-        let others = report.members.filter { ($0.state == .alive || $0.state == .unstable) && $0.reach != "self" }
+        let others = try await mesh.report().members.filter {
+            ($0.state == .alive || $0.state == .unstable) && $0.reach != "self"
+        }
         let probes = await withTaskGroup { tasks in
             for line in others.shuffled().prefix(MeshDoctor.probesMax) {
                 // A member that went away meanwhile is no finding of this examination.
@@ -89,7 +90,8 @@ extension AdminFace {
                 if let probe { all.append(probe) }
             }
         }
-        let doctor = MeshDoctor(report: report, epochs: try await mesh.epochs(), probes: probes)
+        // What the probes learned, of clocks for instance, is in the report that is made after them.
+        let doctor = MeshDoctor(report: try await mesh.report(), epochs: try await mesh.epochs(), probes: probes)
         return DiagnosesAnswer(diagnoses: doctor.diagnoses)
     }
 }

@@ -4,7 +4,7 @@ import Mesh
 struct MeshDoctor {
     /// Members that one examination asks: more would take long and tell little more.
     static let probesMax = 16
-    /// A description is minutes old at worst and travels for seconds: smaller differences of clocks cannot be seen.
+    /// An answer takes up to seconds: smaller differences of clocks may be its way.
     private static let skewMillisNoted: UInt64 = 10_000
     /// S3 signatures are refused beyond fifteen minutes; a third of that leaves time to act.
     private static let skewMillisWrong: UInt64 = 300_000

@@ -3,6 +3,27 @@ import Swim
 import Testing
 
 @Suite struct DatagramSealerTests {
+    @Test("a boot that is raised is always above the one before, within its generation, and is understood once proved")
+    func raisedBoot() {
+        func boot(_ datagram: [UInt8]?) -> UInt64 { datagram![14..<22].reduce(0) { $0 << 8 | UInt64($1) } }
+        var pair = SealedPair(bootA: DatagramSealer.boot(generation: 5))
+        pair.meet()
+        var last = boot(pair.a.seal([1], to: pair.bID))
+        for _ in 0..<1_000 {
+            pair.a.raiseBoot()
+            let next = boot(pair.a.seal([1], to: pair.bID))
+            #expect(next > last && next >> 32 == 5)
+            last = next
+        }
+        let question = pair.b.open(pair.a.seal([UInt8](repeating: 8, count: 64), to: pair.bID)!, now: 9).reply
+        let answer = question.flatMap { pair.a.open($0, now: 9).reply }
+        #expect(answer.flatMap { pair.b.open($0, now: 9).body } == [UInt8](repeating: 8, count: 64))
+        var copy = pair.a
+        copy.raiseBoot()
+        pair.a.raiseBoot()
+        #expect(boot(copy.seal([1], to: pair.bID)) != boot(pair.a.seal([1], to: pair.bID)))
+    }
+
     @Test("what is sealed for a peer opens there, whole and once, with 46 bytes more on the wire")
     func roundTrip() {
         var pair = SealedPair()

@@ -264,9 +264,12 @@ import Testing
     func probe() async throws {
         try await MeshBed.with { bed in
             let machines = try await bed.mesh(3)
+            #expect(try await machines[0].node!.report()["n1"]?.clockSkewMillis == nil, "nobody asked yet")
             let straight = try await machines[0].node!.probe(NodeRef("n1"), via: nil, from: nil)
             #expect(straight.datagram.isAnswered && straight.fullDatagram.isAnswered && straight.stream.isAnswered)
             #expect(straight.from == "n0" && straight.to == "n1" && straight.datagramBytes == 1_200)
+            let skew = try #require(try await machines[0].node!.report()["n1"]?.clockSkewMillis)
+            #expect(skew.magnitude < 2_000, "it is one clock")
             let elsewhere = try await machines[0].node!.probe(NodeRef("n1"), via: nil, from: NodeRef("n2"))
             #expect(elsewhere.from == "n2" && elsewhere.datagram.isAnswered)
             let relayed = try await machines[0].node!.probe(NodeRef("n1"), via: NodeRef("n2"), from: nil)
