@@ -28,7 +28,7 @@ final class LogTap: Sendable {
 
     /// Waits for a line that holds `text`, from the line `after` on; returns the number of the line behind it.
     @discardableResult
-    func line(_ text: String, after: Int = 0, seconds: Double = 30) async throws -> Int {
+    func line(_ text: String, after: Int = 0, seconds: Double = 120) async throws -> Int {
         let number = state.withLock { state in
             state.next += 1
             return state.next
