@@ -57,17 +57,7 @@ package struct Decrees: Sendable {
 
     /// Hashes the statement and not the signature.
     private func term(_ decree: Decree) -> UInt64 {
-        var hash = Random.mix(digestKey ^ 0x6465_6372_6565)
-        var word: UInt64 = 0
-        var filled = 0
-        for byte in decree.signedBytes {
-            word = word << 8 | UInt64(byte)
-            filled += 1
-            if filled % 8 == 0 {
-                hash = Random.mix(hash ^ word)
-                word = 0
-            }
-        }
-        return Random.mix(Random.mix(hash ^ word) ^ UInt64(filled))
+        let bytes = decree.signedBytes
+        return Random.mix(Random.fold(bytes, onto: Random.mix(digestKey ^ 0x6465_6372_6565)) ^ UInt64(bytes.count))
     }
 }

@@ -114,7 +114,8 @@ package enum Frame: Equatable, Sendable {
         return reader.failed || reader.remaining != 0 ? nil : frame
     }
 
-    private static func decodeDecrees(_ reader: inout ByteReader) -> [Decree]? {
+    /// A count of 16 bits and that many decrees; in snapshots too.
+    static func decodeDecrees(_ reader: inout ByteReader) -> [Decree]? {
         let count = Int(reader.word16())
         guard count <= Decrees.limit else { return nil }
         var decrees: [Decree] = []

@@ -43,6 +43,22 @@ package struct Random: RandomNumberGenerator, Sendable {
         Double(next() >> 11) * 0x1p-53
     }
 
+    /// A hash of bytes, eight at a time and big end first, onto a start value. Against accidents, not against forgers.
+    static func fold(_ bytes: some Sequence<UInt8>, onto start: UInt64) -> UInt64 {
+        var hash = start
+        var word: UInt64 = 0
+        var filled = 0
+        for byte in bytes {
+            word = word << 8 | UInt64(byte)
+            filled += 1
+            if filled % 8 == 0 {
+                hash = mix(hash ^ word)
+                word = 0
+            }
+        }
+        return mix(hash ^ word)
+    }
+
     /// The finalizer of SplitMix64: every input bit moves every output bit.
     package static func mix(_ word: UInt64) -> UInt64 {
         var z = word

@@ -93,15 +93,8 @@ package struct Snapshot: Equatable, Sendable {
         guard tail.word64() == Self.checksum(bytes.dropLast(8)) else { return nil }
         var reader = ByteReader(bytes)
         guard reader.word64() == Self.magic, reader.word16() == Self.format,
-            let own = Self.record(from: &reader)
+            let own = Self.record(from: &reader), let decrees = Frame.decodeDecrees(&reader)
         else { return nil }
-        let decreeCount = Int(reader.word16())
-        guard decreeCount <= Decrees.limit else { return nil }
-        var decrees: [Decree] = []
-        for _ in 0..<decreeCount {
-            guard let decree = Decree.decode(from: &reader) else { return nil }
-            decrees.append(decree)
-        }
         let count = Int(reader.word32())
         guard count <= Self.entriesMax else { return nil }
         var entries: [Entry] = []
@@ -140,17 +133,6 @@ package struct Snapshot: Equatable, Sendable {
 
     /// Against rot and torn writes; against forgery, every signature in here is checked when the node starts.
     private static func checksum(_ bytes: ArraySlice<UInt8>) -> UInt64 {
-        var sum = Random.mix(UInt64(bytes.count))
-        var word: UInt64 = 0
-        var filled = 0
-        for byte in bytes {
-            word = word << 8 | UInt64(byte)
-            filled += 1
-            if filled & 7 == 0 {
-                sum = Random.mix(sum ^ word)
-                word = 0
-            }
-        }
-        return Random.mix(sum ^ word)
+        Random.fold(bytes, onto: Random.mix(UInt64(bytes.count)))
     }
 }

@@ -13,7 +13,8 @@ struct Scratch: Sendable {
 
     static func make(on loop: any EventLoop) async throws -> Scratch {
         let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        var template = Array("\(parent)/chaos-XXXXXX".utf8CString)
+        // mkdtemp puts six characters of its own in the place of the last six.
+        var template = Array("\(parent)/chaos-\(String(repeating: "X", count: 6))".utf8CString)
         guard mkdtemp(&template) != nil else { throw Errno(what: "mkdtemp in \(parent)", code: errno) }
         let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         var ends: [Int32] = [0, 0]
