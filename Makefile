@@ -1,18 +1,31 @@
-# The short commands. `make run` on a clean Debian 12 with Swift starts a node with ./data.
+# The short commands. `make run` on a clean Debian 12 with Swift starts a node with ./data; `make cluster` starts three
+# that are one store (NODES=5 for five), with ./cluster. `make chaos` breaks five for two minutes and writes a report.
 
 DATA ?= data
 
-.PHONY: run build test docs format dependencies clean
+.PHONY: run cluster chaos build test docs format dependencies clean
 
 run: build
 	.build/release/meshd serve --data-dir $(DATA)
+
+cluster: build
+	@scripts/cluster.sh
+
+# As root also networks are cut; without, what loopback allows. CHAOS="run --minutes 10 --seed 42" does other things.
+CHAOS ?= run --nodes 5 --minutes 2 --faults all
+
+chaos: build
+	swift build -c release --product chaos
+	.build/release/chaos $(CHAOS)
 
 build: dependencies
 	swift build -c release --product meshd
 
 test: dependencies
 	swift build --build-tests
-	swift test --skip-build
+	# One after the other where tests talk over sockets and look at a clock; all at once where they only compute.
+	@scripts/test.sh --no-parallel --skip '^(StoreTests|SimulationTests)\.'
+	@scripts/test.sh --filter '^(StoreTests|SimulationTests)\.'
 
 docs: dependencies
 	swift package --allow-writing-to-directory .build/docs generate-documentation --target Mesh --output-path .build/docs

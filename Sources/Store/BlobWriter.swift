@@ -24,11 +24,11 @@ package final class BlobWriter: Sendable {
     private let staging: Staging
     private let state = Mutex(State())
 
-    init(_ id: BlobID, lane: Lane, staging: Staging) {
+    init(_ id: BlobID, lane: Lane, staging: Staging, op: OpID? = nil) {
         self.id = id
         self.lane = lane
         self.staging = staging
-        staging.begin(id)
+        staging.begin(id, op: op)
     }
 
     deinit {
@@ -38,7 +38,20 @@ package final class BlobWriter: Sendable {
     /// Hands over one chunk. `observe` sees the bytes first, on the store's own thread: digests belong there, not on an
     /// event loop.
     package func append(_ chunk: ByteBuffer, observe: (@Sendable (UnsafeRawBufferPointer) -> Void)?) async throws {
-        try await submit(chunk, observe, finish: false)
+        // Resumed exactly once: a lane answers each job, taken in or refused.
+        try await withUnsafeThrowingContinuation { (continuation: UnsafeContinuation<Void, any Error>) in
+            append(chunk, observe: observe) { continuation.resume(with: $0) }
+        }
+    }
+
+    /// The same without a task to wait: `done` runs once, on a store thread or here, and must not block. Chunks are
+    /// written in the order of the calls, so the next may be handed over before this one is done.
+    package func append(
+        _ chunk: ByteBuffer,
+        observe: (@Sendable (UnsafeRawBufferPointer) -> Void)? = nil,
+        _ done: @escaping @Sendable (Result<Void, any Error>) -> Void
+    ) {
+        submit(chunk, observe, finish: false, done)
     }
 
     /// Makes the stream durable (fdatasync) and gives it its name.
@@ -49,19 +62,54 @@ package final class BlobWriter: Sendable {
         appending chunk: ByteBuffer?,
         observe: (@Sendable (UnsafeRawBufferPointer) -> Void)?
     ) async throws -> BlobID {
-        try await submit(chunk, observe, finish: true)
-        staging.finish(id, at: Clock.monotonicMillis())
-        state.withLock { $0.isFinished = true }
-        return id
+        // Resumed exactly once: a lane answers each job, taken in or refused.
+        try await withUnsafeThrowingContinuation { (continuation: UnsafeContinuation<BlobID, any Error>) in
+            finish(appending: chunk, observe: observe) { continuation.resume(with: $0) }
+        }
+    }
+
+    /// The same without a task to wait: `done` runs once, on a store thread or here, and must not block.
+    package func finish(
+        appending chunk: ByteBuffer?,
+        observe: (@Sendable (UnsafeRawBufferPointer) -> Void)? = nil,
+        _ done: @escaping @Sendable (Result<BlobID, any Error>) -> Void
+    ) {
+        submit(chunk, observe, finish: true) { [self] result in
+            done(
+                result.map {
+                    staging.finish(id, at: Clock.monotonicMillis())
+                    state.withLock { $0.isFinished = true }
+                    return id
+                }
+            )
+        }
     }
 
     private func submit(
         _ chunk: ByteBuffer?,
         _ observe: (@Sendable (UnsafeRawBufferPointer) -> Void)?,
-        finish: Bool
-    ) async throws {
+        finish: Bool,
+        _ done: @escaping @Sendable (Result<Void, any Error>) -> Void
+    ) {
         let bytes = chunk.flatMap { $0.readableBytes > 0 ? $0 : nil }
-        let number = try state.withLock { state in
+        let number: UInt32
+        do {
+            number = try take(bytes)
+        } catch {
+            done(.failure(error))
+            return
+        }
+        lane.submit(
+            Lane.Job(blob: id, chunk: number, bytes: bytes, observe: observe, finish: finish) { [self] result in
+                if case .failure = result { state.withLock { $0.isBroken = true } }
+                done(result.map { _ in })
+            }
+        )
+    }
+
+    /// The number of the next chunk, if it may come now.
+    private func take(_ bytes: ByteBuffer?) throws -> UInt32 {
+        try state.withLock { state in
             guard !state.isFinished else { throw StoreError.io(what: "blob \(id.rawValue) is finished already") }
             guard !state.isBroken else { throw StoreError.io(what: "blob \(id.rawValue) lost a chunk before") }
             guard let bytes else { return state.chunks }
@@ -75,19 +123,6 @@ package final class BlobWriter: Sendable {
             state.isShort = bytes.readableBytes < Self.chunkBytes
             defer { state.chunks += 1 }
             return state.chunks
-        }
-        do {
-            // Resumed exactly once: a lane answers each job, taken in or refused.
-            try await withUnsafeThrowingContinuation { (continuation: UnsafeContinuation<Void, any Error>) in
-                lane.submit(
-                    Lane.Job(blob: id, chunk: number, bytes: bytes, observe: observe, finish: finish) {
-                        continuation.resume(with: $0.map { _ in })
-                    }
-                )
-            }
-        } catch {
-            state.withLock { $0.isBroken = true }
-            throw error
         }
     }
 }

@@ -16,7 +16,7 @@ package final class BodyReader: Sendable {
     }
 
     /// The page of locations that was used last: a sequential reader looks up one in 64 chunks.
-    private struct Cached {
+    struct Cached: Sendable {
         var blob: BlobID
         var page: Int
         var locations: [Location]
@@ -27,14 +27,16 @@ package final class BodyReader: Sendable {
     private let pin: Pin?
     private let pool: ReaderPool
     private let chunks: ChunkSource
-    private let cached = Mutex<Cached?>(nil)
+    private let cached: Mutex<Cached?>
 
-    init(size: UInt64, _ source: Source, pin: Pin?, pool: ReaderPool, chunks: ChunkSource) {
+    /// `first`: where the first chunks are, as far as the opener saw it.
+    init(size: UInt64, _ source: Source, pin: Pin?, pool: ReaderPool, chunks: ChunkSource, first: Cached? = nil) {
         self.size = size
         self.source = source
         self.pin = pin
         self.pool = pool
         self.chunks = chunks
+        cached = Mutex(first)
     }
 
     /// The bytes from `offset` on: at least one, at most one chunk, never past `limit` (absolute, exclusive). Every byte
@@ -54,7 +56,13 @@ package final class BodyReader: Sendable {
             let stream = streams[Self.index(of: offset, in: streams)]
             let inside = offset - stream.start
             let chunk = UInt32(inside / UInt64(BlobWriter.chunkBytes))
-            var buffer = try await pool.read { try self.chunk(chunk, of: stream.blob, $0) }
+            // What the kernel has in memory is not worth waking a thread for.
+            var buffer: ByteBuffer
+            if let ready = cachedChunk(chunk, of: stream.blob) {
+                buffer = ready
+            } else {
+                buffer = try await pool.read { try self.chunk(chunk, of: stream.blob, $0) }
+            }
             let skip = Int(inside % UInt64(BlobWriter.chunkBytes))
             guard skip < buffer.readableBytes else {
                 throw StoreError.corrupt(what: "blob \(stream.blob.rawValue), chunk \(chunk) is shorter than it should")
@@ -79,6 +87,17 @@ package final class BodyReader: Sendable {
         return low - 1
     }
 
+    private func cachedChunk(_ chunk: UInt32, of blob: BlobID) -> ByteBuffer? {
+        let slot = Int(chunk) % Location.perPage
+        let location = cached.withLock { known -> Location? in
+            guard let known, known.blob == blob, known.page == Int(chunk) / Location.perPage,
+                slot < known.locations.count
+            else { return nil }
+            return known.locations[slot]
+        }
+        return location.flatMap { chunks.readCached($0, blob, chunk) }
+    }
+
     private func chunk(_ chunk: UInt32, of blob: BlobID, _ reader: IndexReader) throws -> ByteBuffer {
         let page = Int(chunk) / Location.perPage
         let slot = Int(chunk) % Location.perPage
@@ -88,6 +107,7 @@ package final class BodyReader: Sendable {
             if let buffer = try chunks.read(locations[slot], blob, chunk) { return buffer }
         }
         chunks.metrics.corruptions.add(1)
+        chunks.damage.note(blob)
         throw StoreError.corrupt(what: "\(reader.database.path): no place for blob \(blob.rawValue), chunk \(chunk)")
     }
 

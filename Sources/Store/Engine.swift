@@ -10,6 +10,12 @@ final class Engine: Sendable {
     let pins = Pins()
     let active = ActiveSegments()
     let hot = HotRecords()
+    let fencing = FencingBook()
+    let damage = DamageBook()
+    let observers = SystemObservers()
+    let storeID: UInt64
+    let digest: Digest
+    let hints: HintBook
     let segments: SegmentTable
     let published: PublishedState
     let lanes: [Lane]
@@ -19,19 +25,9 @@ final class Engine: Sendable {
     let housekeeper: Housekeeper
     let chunks: ChunkSource
     let opening: BodyOpening
-    private let blobIDs: Mutex<BlobIDs>
+    let blobs: BlobNumbers
     private let isStopped = Mutex(false)
     private let isExamined = Mutex(false)
-
-    /// Blob ids are given out from a range that is reserved durably ahead of use, so that none is given out twice.
-    private struct BlobIDs {
-        var next: Int64
-        let end: Int64
-    }
-
-    /// Reserved at each start: more than a run can use (a blob costs at least 50 µs, this many an hour and a half at
-    /// full speed on one core), and 131,072 starts fit into the 48 bits of an id.
-    private static let blobsPerStart: Int64 = 1 << 30
 
     private static let lanesCount = 2
 
@@ -43,36 +39,35 @@ final class Engine: Sendable {
         condition = Condition(path, settings, calls)
 
         let (database, loaded) = try Opening.index(directory)
+        storeID = loaded.storeID
+        digest = Digest(leaves: DigestFile.read(in: path, sequence: loaded.counters.sequence))
+        hints = HintBook(counts: loaded.hints)
         var begun = loaded
         let firstBlob = loaded.counters.blobsReserved
-        begun.counters.blobsReserved += Self.blobsPerStart
+        begun.counters.blobsReserved += BlobNumbers.perStart
         begun.counters.sequence += 1
         try Self.reserve(database, begun.counters)
-        blobIDs = Mutex(BlobIDs(next: firstBlob, end: begun.counters.blobsReserved))
+        blobs = BlobNumbers(from: firstBlob)
 
         let (resumable, damaged) = try Opening.segments(directory, loaded, settings)
         metrics.corruptions.add(UInt64(damaged))
         segments = SegmentTable(directory, nextID: (loaded.segments.keys.max() ?? 0) + 1)
         published = PublishedState(begun)
+        condition.note(logicalBytes: begun.counters.logicalBytes)
 
         var random = SystemRandomNumberGenerator()
-        let writer = try IndexWriter(database, begun, staging: staging, boot: random.next())
+        let op = OpID(high: random.next(), low: random.next())
+        let writer = try IndexWriter(
+            database,
+            begun,
+            staging: staging,
+            digest: digest,
+            boot: random.next(),
+            op: op
+        )
         checkpointer = try Checkpointer(index: directory.index, condition)
         checkpointer.watch(database)
         let sweep = Bell()
-        committer = try Committer(
-            writer,
-            Committer.Surroundings(
-                staging: staging,
-                condition: condition,
-                metrics: metrics,
-                checkpointer: checkpointer,
-                published: published,
-                hot: hot,
-                sweep: sweep
-            ),
-            queueMax: settings.queuedWritesMax
-        )
         let shared = Lane.Shared(
             directory: directory,
             storeID: loaded.storeID,
@@ -84,6 +79,23 @@ final class Engine: Sendable {
             segmentBytesMax: settings.segmentBytesMax,
             active: active
         )
+        committer = try Committer(
+            writer,
+            Committer.Surroundings(
+                staging: staging,
+                condition: condition,
+                metrics: metrics,
+                checkpointer: checkpointer,
+                published: published,
+                hot: hot,
+                fencing: fencing,
+                observers: observers,
+                hints: hints,
+                sweep: sweep
+            ),
+            CarriedBodies.Surroundings(lane: shared, blobs: blobs, inlineBytesMax: settings.inlineBytesMax),
+            queueMax: settings.queuedWritesMax
+        )
         lanes = try (0..<Self.lanesCount).map { index in
             let resume = index < resumable.count ? (file: resumable[index].0, size: resumable[index].1) : nil
             return try Lane(index, shared, queueMax: settings.queuedWritesMax, resume: resume)
@@ -92,10 +104,16 @@ final class Engine: Sendable {
             index: directory.index,
             count: max(1, settings.readerThreads),
             queueMax: settings.queuedReadsMax,
-            cacheKibibytes: 4096
+            cacheKibibytes: 4096,
+            damage: damage
         )
         let committer = committer
-        chunks = ChunkSource(segments: segments, calls: calls, metrics: metrics) { location, blob, chunk in
+        let damage = damage
+        chunks = ChunkSource(segments: segments, calls: calls, metrics: metrics, damage: damage) {
+            location,
+            blob,
+            chunk in
+            damage.note(blob)
             committer.submit(.upkeep({ try $0.quarantine(location, blob, chunk) }, { _ in }))
         }
         opening = BodyOpening(pins: pins, pool: readers, chunks: chunks)
@@ -113,7 +131,11 @@ final class Engine: Sendable {
                 lanes: lanes,
                 chunks: chunks,
                 condition: condition,
-                metrics: metrics
+                metrics: metrics,
+                digest: digest,
+                hints: hints,
+                fencing: fencing,
+                damage: damage
             ),
             sweep
         )
@@ -125,14 +147,6 @@ final class Engine: Sendable {
                 .run()
         } catch let failure as SQLiteFailure {
             throw StoreError.unusable(reason: "The index cannot be written: \(failure.what).")
-        }
-    }
-
-    func makeBlobID() throws -> BlobID {
-        try blobIDs.withLock { ids in
-            guard ids.next < ids.end else { throw StoreError.overloaded }
-            defer { ids.next += 1 }
-            return BlobID(rawValue: ids.next)
         }
     }
 
@@ -161,7 +175,12 @@ final class Engine: Sendable {
         checkpointer.stop()
         readers.stop()
         // What a failed store left in its log is for the next start to judge.
-        if condition.current().failure == nil { Checkpointer.finish(directory.index) }
+        if condition.current().failure == nil {
+            Checkpointer.finish(directory.index)
+            if let leaves = digest.allLeaves() {
+                DigestFile.write(leaves, sequence: published.read { $0.counters.sequence }, in: directory.path)
+            }
+        }
         directory.unlock()
     }
 }

@@ -24,6 +24,8 @@ package enum NewBody: Sendable {
     case inline(ByteBuffer)
     /// A finished, durable stream (`BlobWriter.finish`).
     case blob(BlobID)
+    /// Staged under this name on the holders of the key; only where there are several.
+    case staged(OpID)
 }
 
 /// A version to be written; the committer gives it its stamp.

@@ -8,7 +8,7 @@ import NIOCore
 /// Cost of a small PUT: one hop to the committer, about four statements, a share of one fdatasync. Of a small GET: one
 /// hop to a reader, two point reads.
 package final class ObjectStore: Sendable {
-    private let engine: Engine
+    let engine: Engine
 
     private init(_ engine: Engine) { self.engine = engine }
 
@@ -48,7 +48,8 @@ package final class ObjectStore: Sendable {
 
     // MARK: Writing
 
-    /// Applies one mutation. Durable (fdatasync) when this returns an outcome.
+    /// Applies one mutation. Durable (fdatasync) when this returns an outcome. Throws `.overloaded` when this store is
+    /// one holder of several (`adopt`) and so cannot decide alone.
     package func commit(_ mutation: Mutation) async throws -> Outcome {
         if engine.isClosed { throw StoreError.closed }
         // Resumed exactly once: the committer answers each mutation, taken in or refused.
@@ -57,12 +58,14 @@ package final class ObjectStore: Sendable {
 
     /// Starts a stream of bytes of any length. Nothing is visible until a mutation names the finished blob; a stream
     /// that is dropped leaves only dead bytes, which compaction takes.
-    package func makeBlob() throws -> BlobWriter {
+    package func makeBlob() throws -> BlobWriter { try makeBlob(nil, isClients: true) }
+
+    func makeBlob(_ op: OpID?, isClients: Bool) throws -> BlobWriter {
         if engine.isClosed { throw StoreError.closed }
-        try engine.condition.admit(growing: true)
-        let id = try engine.makeBlobID()
+        try engine.condition.admit(growing: true, isClients: isClients)
+        let id = try engine.blobs.next()
         let lane = engine.lanes[Int(id.rawValue) % engine.lanes.count]
-        return BlobWriter(id, lane: lane, staging: engine.staging)
+        return BlobWriter(id, lane: lane, staging: engine.staging, op: op)
     }
 
     /// Gives up a finished blob that no mutation will name. Without this call it is given up after a while.
@@ -81,16 +84,17 @@ package final class ObjectStore: Sendable {
             try metrics.noting {
                 // A batch is taken when all its jobs have their tickets, so this look is newer than the ticket.
                 try reader.begin()
-                guard let (row, isCurrent) = try reader.versions.select(bucket, key, version) else {
+                guard let (kept, isCurrent, isTop) = try reader.versions.select(bucket, key, version) else {
                     try reader.versions.checkMissing(bucket, key)
                     return nil
                 }
+                let row = try reader.versions.shown(kept)
                 var bytes: ByteBuffer?
                 if body, row.record.body == .inline {
                     bytes = try reader.versions.body(row.bodyID, of: row.record) { ByteBuffer(bytes: $0) }
                 }
                 let found = Found(record: row.record, inlineBody: bytes, isCurrent: isCurrent)
-                hot.keep(found, ticket)
+                if isTop { hot.keep(found, ticket) }
                 return found
             }
         }
@@ -106,10 +110,11 @@ package final class ObjectStore: Sendable {
         return try await engine.readers.read { reader in
             try opening.chunks.metrics.noting {
                 try reader.begin()
-                guard let (row, isCurrent) = try reader.versions.select(bucket, key, version) else {
+                guard let (kept, isCurrent, _) = try reader.versions.select(bucket, key, version) else {
                     try reader.versions.checkMissing(bucket, key)
                     return nil
                 }
+                let row = try reader.versions.shown(kept)
                 let found = Found(record: row.record, inlineBody: nil, isCurrent: isCurrent)
                 return (found, try opening.open(row, reader))
             }
@@ -185,6 +190,8 @@ package final class ObjectStore: Sendable {
     // MARK: Small state, held in memory
 
     package func bucket(named name: String) -> Bucket? { engine.published.read { $0.small.bucket(named: name) } }
+
+    package func bucket(_ id: BucketID) -> Bucket? { engine.published.read { $0.small[id] } }
 
     /// All buckets, by name.
     package func buckets() -> [Bucket] {

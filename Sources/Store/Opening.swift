@@ -17,6 +17,7 @@ enum Opening {
             try database.execute("PRAGMA page_size = 4096; PRAGMA journal_mode = WAL")
             try Schema.prepare(database, cacheKibibytes: 8192)
             if try database.number("PRAGMA user_version") == 0 { try make(database, directory) }
+            try database.execute(Schema.laterTables)
             let loaded = try load(database, directory)
             return (database, loaded)
         } catch let failure as SQLiteFailure {
@@ -31,12 +32,7 @@ enum Opening {
         guard owner == Schema.applicationID else {
             throw StoreError.unusable(reason: "\(directory.index) is not the index of a store.")
         }
-        guard version <= Schema.formatVersion else {
-            throw StoreError.unusable(
-                reason: "The data directory \(directory.path) has format version \(version), "
-                    + "this program reads versions up to \(Schema.formatVersion): use a newer one."
-            )
-        }
+        try Schema.check(version: version, directory.path)
     }
 
     private static func make(_ database: Database, _ directory: DataDirectory) throws {
@@ -77,32 +73,48 @@ enum Opening {
         try each("SELECT data FROM counters WHERE id = 1", "counters") {
             loaded.counters = try SmallRows.counters($0.blob(0))
         }
-        try each("SELECT id, data FROM buckets", "buckets") {
-            loaded.small.set(try SmallRows.bucket(BucketID(column: $0.int(0)), $0.blob(1)))
-        }
-        try each("SELECT name, data FROM registers", "registers") {
-            let name = [UInt8]($0.blob(0))
-            loaded.small.registers[String(decoding: name, as: UTF8.self)] = try SmallRows.register(name, $0.blob(1))
-        }
+        let systemRows = try projectSmallState(database, &loaded.small) { unreadable("versions") }
         try each("SELECT id, data FROM segments", "segments") {
             guard let id = UInt32(exactly: $0.int(0)) else { throw Malformed() }
             loaded.segments[id] = try SmallRows.segment(id, $0.blob(1))
         }
-        try checkRows(loaded, directory)
+        try each("SELECT bucket FROM closed", "closed") { loaded.closed.insert(BucketID(column: $0.int(0))) }
+        try each("SELECT bucket FROM gone", "gone") { loaded.gone.insert(BucketID(column: $0.int(0))) }
+        try each("SELECT peer, count(*) FROM hints GROUP BY peer", "hints") {
+            loaded.hints[try HintPeer(column: $0.blob(0))] = Int($0.int(1))
+        }
+        try checkRows(loaded, systemRows, directory)
         return loaded
     }
 
-    private static func checkRows(_ loaded: LoadedIndex, _ directory: DataDirectory) throws {
-        guard let rows = loaded.counters.rows else { return }
+    /// Reads the rows of small state; how many there are.
+    private static func projectSmallState(
+        _ database: Database,
+        _ small: inout SmallState,
+        unreadable: () -> StoreError
+    ) throws -> Int64 {
+        var count: Int64 = 0
+        var done: Key?
+        try VersionRows(database).each(of: .system, prefix: []) { row in
+            count += 1
+            let record = row.record
+            // Newest first: what comes behind the current row of a key is older.
+            guard record.key != done, !record.kind.isChange else { return true }
+            done = record.key
+            guard small.set(record.key, record.kind == .object ? record.attributes : nil) else { throw unreadable() }
+            return true
+        }
+        return count
+    }
+
+    private static func checkRows(_ loaded: LoadedIndex, _ systemRows: Int64, _ directory: DataDirectory) throws {
         let pairs = [
-            ("buckets", loaded.small.byID.count, rows.buckets),
-            ("registers", loaded.small.registers.count, rows.registers),
-            ("segments", loaded.segments.count, rows.segments),
+            ("rows of small state", systemRows, loaded.counters.systemRows),
+            ("rows of segments", Int64(loaded.segments.count), Int64(clamping: loaded.counters.segments)),
         ]
-        for (table, count, promised) in pairs where UInt64(count) != promised {
+        for (what, count, promised) in pairs where count != promised {
             throw StoreError.unusable(
-                reason:
-                    "The table \(table) in \(directory.index) has \(count) rows of \(promised): the index is damaged."
+                reason: "The index \(directory.index) has \(count) \(what) of \(promised): it is damaged."
             )
         }
     }

@@ -28,6 +28,8 @@ package enum StoreError: Error, Sendable {
     case closed
     /// The queue of writes is longer than its limit.
     case overloaded
+    /// Others hold the same keys now: this store may not decide alone any more. Nothing was changed.
+    case notSole
     /// A system call or SQLite failed. `what` says which, where, and why.
     case io(what: String)
     /// The data directory cannot be opened: in use, of a newer format, not ours. `reason` is a whole sentence.

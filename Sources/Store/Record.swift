@@ -29,12 +29,15 @@ package struct PartRef: Hashable, Sendable {
     package let size: UInt64
     /// What the S3 layer keeps of the part (its checksums); opaque here.
     package let attributes: [UInt8]
+    /// The operation that wrote the part: its name where there are several holders, and `blob` says nothing.
+    package let op: OpID
 
-    package init(number: UInt16, blob: BlobID, size: UInt64, attributes: [UInt8]) {
+    package init(number: UInt16, blob: BlobID, size: UInt64, attributes: [UInt8], op: OpID = .none) {
         self.number = number
         self.blob = blob
         self.size = size
         self.attributes = attributes
+        self.op = op
     }
 }
 
@@ -48,6 +51,8 @@ package enum Body: Hashable, Sendable {
     case blob(BlobID)
     /// Several streams, one after the other, named by the row's manifest (`ObjectStore.manifest`).
     case parts
+    /// The row is here, its bytes are not: they have not come yet, or went over to the object that the part became of.
+    case absent
 }
 
 /// One immutable version of a key.
@@ -58,6 +63,10 @@ package struct Record: Sendable {
         case deleteMarker = 1
         /// A deletion that every holder has to learn of. A store that stands alone keeps none.
         case tombstone = 2
+        /// Says that the version `target` was removed for good. Has no bytes.
+        case removal = 3
+        /// Says that the version `target` has `tags` from now on. Has no bytes.
+        case retag = 4
     }
 
     package var bucket: BucketID
@@ -76,6 +85,10 @@ package struct Record: Sendable {
     package var modifiedMillis: UInt64
     /// The tag set, in Mesh's encoding; opaque here. The only thing of a version that can change.
     package var tags: [UInt8]
+    /// The operation that wrote it.
+    package var op = OpID.none
+    /// The version that a removal or a retag is about.
+    package var target: Stamp?
 
     package init(
         bucket: BucketID,
@@ -88,7 +101,9 @@ package struct Record: Sendable {
         body: Body,
         attributes: [UInt8],
         tags: [UInt8],
-        modifiedMillis: UInt64? = nil
+        modifiedMillis: UInt64? = nil,
+        op: OpID = .none,
+        target: Stamp? = nil
     ) {
         self.bucket = bucket
         self.key = key
@@ -101,7 +116,17 @@ package struct Record: Sendable {
         self.body = body
         self.attributes = attributes
         self.tags = tags
+        self.op = op
+        self.target = target
     }
+}
+
+extension Record.Kind {
+    /// What S3 calls a version: an object or a delete marker.
+    package var isVersion: Bool { self == .object || self == .deleteMarker }
+
+    /// Says something about another row.
+    package var isChange: Bool { self == .removal || self == .retag }
 }
 
 /// Which version of a key is asked for.

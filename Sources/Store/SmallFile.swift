@@ -90,7 +90,7 @@ package enum SmallFile {
         guard fsync(descriptor) == 0 else { throw failure("fsync", parent) }
     }
 
-    private static func failure(_ call: String, _ path: String) -> StoreError {
+    static func failure(_ call: String, _ path: String) -> StoreError {
         .io(what: "\(call) \(path): \(String(cString: strerror(errno)))")
     }
 }

@@ -4,6 +4,9 @@ package struct StoreSettings: Sendable {
     package var inlineBytesMax = 16 * 1024
     /// Below this many free bytes the store refuses writes until `diskFreeBytesResume` are free again.
     package var diskFreeBytesMin: UInt64 = 512 << 20
+    /// With so many bytes of objects the store takes no more of clients, as if its disk were full. Small state, compaction
+    /// and what repair owes are not held to it.
+    package var logicalBytesMax: UInt64 = .max
     package var diskFreeBytesResume: UInt64 = 768 << 20
     /// A segment is closed at this size: small enough to compact in a minute, large enough to keep files few.
     package var segmentBytesMax: UInt64 = 256 << 20

@@ -77,6 +77,7 @@ extension Membership {
         if slot == own {
             leaveAsOutcast(decree, into: &outbox)
         } else {
+            want(slot)
             dropTestimony(of: handle, into: &outbox)
         }
     }

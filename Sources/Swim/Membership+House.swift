@@ -38,6 +38,8 @@ extension Membership {
         for slot in over {
             let id = roster.record(slot).id
             clear(slot)
+            descriptions[slot] = []
+            describedVersions[slot] = 0
             damping.forget(slot)
             isUnusable[slot] = false
             changedAt[slot] = 0
@@ -66,8 +68,6 @@ extension Membership {
         cases[slot] = nil
         paths[slot] = Path()
         strangerUntil[slot] = .min
-        descriptions[slot] = []
-        describedVersions[slot] = 0
     }
 
     private mutating func pickDead() -> Int? {

@@ -178,22 +178,30 @@ extension Membership {
 
     mutating func want(_ slot: Int) {
         let record = roster.record(slot)
-        guard record.metaVersion > describedVersions[slot], roster.isPresent(slot) else { return }
+        guard record.metaVersion > describedVersions[slot] else { return }
         guard wanted.count < settings.membersMax, !wanted.contains(where: { $0.slot == slot }) else { return }
         wanted.append((slot, 0))
     }
 
-    /// Asks for some of the descriptions that are still missing: first anybody, then the subject.
+    /// Asks for some of the descriptions that are still missing: first anybody, then the subject. Who is gone is
+    /// described by those who knew it.
     mutating func fetchDescriptions(into outbox: inout [Directive]) {
         for _ in 0..<min(wanted.count, 16) {
             let (slot, tries) = wanted.removeFirst()
-            guard roster.isPresent(slot), roster.record(slot).metaVersion > describedVersions[slot] else { continue }
-            let from = tries % 3 == 2 || memberCount < 4 ? slot : pickPresent() ?? slot
-            let frame = Frame.askDescription(of: roster.record(slot).id.handle)
-            let peer = roster.record(from)
-            outbox.append(.stream(frame.encoded(), to: peer.id, at: peer.endpoint))
+            guard roster.record(slot).metaVersion > describedVersions[slot] else { continue }
+            if let from = describer(of: slot, tries: tries) {
+                let frame = Frame.askDescription(of: roster.record(slot).id.handle)
+                let peer = roster.record(from)
+                outbox.append(.stream(frame.encoded(), to: peer.id, at: peer.endpoint))
+            }
             if tries < 30 { wanted.append((slot, tries + 1)) }
         }
+    }
+
+    /// Who is asked to describe the member at `slot`.
+    private mutating func describer(of slot: Int, tries: Int) -> Int? {
+        guard roster.isPresent(slot) else { return pickPresent() }
+        return tries % 3 == 2 || memberCount < 4 ? slot : pickPresent() ?? slot
     }
 
     mutating func hearDescription(

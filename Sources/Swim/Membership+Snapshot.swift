@@ -42,6 +42,7 @@ extension Membership {
             if roster.isPresent(slot) { acquaintance.note(slot, isPresent: false) }
             roster.set(slot, status: .expelled)
             isUnusable[slot] = true
+            if slot != own { want(slot) }
         }
         if roster.status(own) == .expelled {
             departing = true
@@ -75,12 +76,12 @@ extension Membership {
         changedAt[slot] = now - Micros(entry.ageMicros)
         if status.isPresent {
             probes.add(slot, random: &random)
-            want(slot)
         } else {
             isUnusable[slot] = true
             gone.add(slot, since: now - Micros(entry.ageMicros))
             if entry.ageMicros > UInt64(settings.deadMicros / 2) { roster.fade(slot) }
         }
+        want(slot)
         return slot
     }
 

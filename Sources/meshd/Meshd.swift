@@ -18,7 +18,11 @@ struct Meshd: AsyncParsableCommand {
             ServeCommand.self, ConfigCommand.self, BucketCommand.self, KeyCommand.self, StatusCommand.self,
             DoctorCommand.self, MembersCommand.self, MemberCommand.self, WhyCommand.self, AgreeCommand.self,
             DiffCommand.self, ProbeCommand.self, KeysCommand.self, ExpelCommand.self, TokenCommand.self,
-            JoinCommand.self, LeaveCommand.self, DiscoverCommand.self, VersionCommand.self,
+            PackageCommand.self, JoinCommand.self, LeaveCommand.self, DiscoverCommand.self, InviteCommand.self,
+            CodeCommand.self, NodeCommand.self,
+            WhereCommand.self, RingCommand.self, LayoutCommand.self, RepairCommand.self, LoadBalancerCommand.self,
+            EventsCommand.self, ComposeCommand.self, InitCommand.self,
+            ChaosCommand.self, VersionCommand.self,
         ]
     )
 
@@ -97,6 +101,9 @@ struct CommandFailure: Error, Sendable {
 
 /// The two streams of a command: answers go out, complaints go to the side.
 enum Terminal {
+    /// What was printed goes out now, also into a pipe.
+    static func flush() { fflush(nil) }
+
     static func complain(_ message: String) {
         var line = message
         if !line.hasSuffix("\n") { line += "\n" }

@@ -10,3 +10,6 @@ func say(_ line: String) {
     print(line)
     fflush(nil)
 }
+
+/// Lets tests go on that wait for a clock: a simulation computes for minutes, and would keep its thread to itself.
+func breathe() async { await Task.yield() }

@@ -143,6 +143,28 @@ let seedCount: Int = {
         }
     }
 
+    @Test("who comes while a member is gone learns from the others what it called itself", arguments: [3, 10])
+    func describeTheGone(count: Int) {
+        let simulation = Simulation<SwimStation>.cluster(count, seed: 15)
+        simulation.settle()
+        let (dead, outcast) = (Array("zone a, died".utf8), Array("zone b, stolen".utf8))
+        simulation.with(1) { $0.command(.describe(dead), at: simulation.now, into: &$1) }
+        simulation.with(2) { $0.command(.describe(outcast), at: simulation.now, into: &$1) }
+        simulation.run(until: simulation.now + 10_000_000)
+        simulation.crash(0)
+        simulation.crash(1)
+        simulation.run(until: simulation.now + 40_000_000)
+        // It kept nothing, and is back at the moment in which another is expelled.
+        simulation.restart(0, Simulation<SwimStation>.newborn(0, seed: 2, generation: 2, now: simulation.now))
+        simulation.join(0, through: 2)
+        simulation.run(until: simulation.now + 300_000)
+        if count > 3 { simulation.expel(2, at: 3) }
+        simulation.run(until: simulation.now + 30_000_000)
+        #expect(simulation.stations[0].machine.status(of: Names.id(1)) == .dead)
+        #expect(simulation.stations[0].machine.description(of: Names.id(1)) == dead)
+        #expect(simulation.stations[0].machine.description(of: Names.id(2)) == outcast)
+    }
+
     @Test("a pause of four seconds kills nobody; one of thirty is survived") func pauses() {
         let simulation = Simulation<SwimStation>.cluster(20, seed: 13)
         simulation.settle()

@@ -14,9 +14,10 @@ import Testing
         var decrees = 0
     }
 
-    @Test("whatever happens, the invariants hold, and after it the views agree") func chaos() {
+    @Test("whatever happens, the invariants hold, and after it the views agree") func chaos() async {
         var tally = Tally()
         for seed in 0..<UInt64(seedCount) {
+            await breathe()
             let simulation = run(seed)
             tally.suspicions += simulation.total(\.suspicions)
             tally.deaths += simulation.total(\.deaths)

@@ -96,7 +96,7 @@ import Testing
 }
 
 /// A copy of a running store's files, as a power cut could have left them.
-private enum Image {
+enum Image {
     static func take(of live: String, at image: String, _ random: inout Seeded) throws {
         let files = FileManager.default
         let links = image + "/links"

@@ -16,7 +16,8 @@ import Testing
             #expect(store.statistics().failure == nil)
             await store.close()
             let names = try FileManager.default.contentsOfDirectory(atPath: scratch.directory).sorted()
-            #expect(names == ["index.sqlite", "lock", "segments", "store-id"])
+            // The sums are kept when the rows were counted by then.
+            #expect(names.filter { $0 != "digest" } == ["index.sqlite", "lock", "segments", "store-id"])
         }
     }
 
@@ -51,7 +52,11 @@ import Testing
 
     @Test("an index that lost rows of segments or buckets is refused, and no segment is touched")
     func lostRows() async throws {
-        for table in ["segments", "buckets", "registers"] {
+        let losses = [
+            ("segments", "DELETE FROM segments"),
+            ("small state", "DELETE FROM versions WHERE bucket = \(BucketID.system.column)"),
+        ]
+        for (what, sql) in losses {
             let scratch = Scratch()
             let store = try scratch.open(.tight)
             let bucket = try await store.bucket("b", .off)
@@ -60,14 +65,14 @@ import Testing
             await store.close()
             do {
                 let index = try Database(scratch.directory + "/index.sqlite", .readWrite)
-                try index.execute("DELETE FROM \(table)")
+                try index.execute(sql)
             }
             let before = try FileManager.default.contentsOfDirectory(atPath: scratch.directory + "/segments")
             do {
                 _ = try scratch.open(.tight)
-                Issue.record("an index without its \(table) was opened")
+                Issue.record("an index without its \(what) was opened")
             } catch StoreError.unusable(let reason) {
-                #expect(reason.contains(table) && reason.hasSuffix("."))
+                #expect(reason.contains(what) && reason.hasSuffix("."))
             }
             #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.directory + "/segments") == before)
         }

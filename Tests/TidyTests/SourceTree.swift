@@ -32,12 +32,22 @@ struct SourceTree {
     }
 
     let files: [File]
+    /// The pages of the documentation, the README among them, by name.
+    let pages: [String: String]
 
     static let shared = SourceTree()
 
     init() {
         let root = URL(fileURLWithPath: #filePath)
             .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let book = root.appendingPathComponent("Sources/Mesh/Mesh.docc")
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: book.path)) ?? []
+        var pages: [String: String] = [:]
+        for name in names.filter({ $0.hasSuffix(".md") }) {
+            pages[name] = try? String(contentsOf: book.appendingPathComponent(name), encoding: .utf8)
+        }
+        pages["README.md"] = try? String(contentsOf: root.appendingPathComponent("README.md"), encoding: .utf8)
+        self.pages = pages
         var files: [File] = []
         for folder in ["Sources", "Tests", "chaos"] {
             let base = root.appendingPathComponent(folder)

@@ -90,6 +90,31 @@ import Testing
         }
     }
 
+    @Test("a bucket is made with copies, gets another number, and says what it wants and has")
+    func copies() async throws {
+        try await LiveNode.run(environment: Self.environment) { live in
+            let client = try live.client()
+            let new = try JSON.bytes(NewBucket(name: "photos", copies: 2))
+            let made = try await client.call(.POST, "buckets", body: new, as: BucketAnswer.self)
+            #expect(made.copies == 2 && made.copiesHeld == 1)
+            let change = try JSON.bytes(CopiesChange(copies: 5))
+            let order = try await client.call(.PUT, "buckets/photos/copies", body: change, as: OrderAnswer.self)
+            #expect(order.message.contains("gets 5 copies") && order.message.contains("there are nodes for 1"))
+            let shown = try await client.call(.GET, "buckets/photos", as: BucketAnswer.self)
+            #expect(shown.copies == 5 && shown.copiesHeld == 1)
+            let again = try await client.call(.PUT, "buckets/photos/copies", body: change, as: OrderAnswer.self)
+            #expect(again.message.contains("so already") && again.epoch == order.epoch)
+            let status = try await client.call(.GET, "status", as: StatusAnswer.self)
+            #expect(status.cluster.findings.map(\.message) == ["bucket photos wants 5 copies, has 1"])
+            for (path, body) in [("buckets/photos/copies", 4), ("buckets/none/copies", 3)] {
+                await #expect(throws: CommandFailure.self) {
+                    let body = try JSON.bytes(CopiesChange(copies: body))
+                    _ = try await client.call(.PUT, path, body: body, as: OrderAnswer.self)
+                }
+            }
+        }
+    }
+
     @Test("a command finds a node by its directory, over TLS where there is no socket file, and checks whom it finds")
     func pinnedCertificate() async throws {
         // A socket file's path has 107 bytes at most.

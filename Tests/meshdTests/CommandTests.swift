@@ -1,4 +1,5 @@
 import ArgumentParser
+import Mesh
 import Swim
 import Testing
 
@@ -15,6 +16,11 @@ import Testing
             "probe n1 --via n2", "probe n1 --from n2 --count 3", "keys", "keys list", "keys rotate --reason x",
             "expel n1 --reason stolen --admin-key f", "leave", "token create",
             "token create --expires 1h --zone a --address 10.0.0.1:9002 --address n.example:1", "discover --wait 2s",
+            "node", "node list", "node show n1", "node drain n1", "node resume n1", "node remove n1 --force",
+            "node replace n1 n2", "node replace n1 n2 --force", "node join n1", "node forget n1 --force",
+            "node set n1 --weight 0", "node set n1 --zone b --weight 40", "where b/a/key",
+            "ring", "layout", "layout show", "repair", "repair status", "repair start", "repair pause", "repair resume",
+            "repair limit 50MiB", "repair limit 0",
         ]
         for line in lines {
             let arguments = line.split(separator: " ").map(String.init)
@@ -30,6 +36,9 @@ import Testing
             "member", "diff a", "probe n1 --via a --from b", "probe n1 --count 0", "expel n1", "join", "join meshd1.x",
             "token create --expires 5", "token create --expires 91d", "token create --address 10.0.0.1",
             "token create --address [::1]", "token create --zone a/b", "discover --wait 1h", "keys fly",
+            "node drain", "node replace a", "node set n1", "node set n1 --weight -1", "node set n1 --zone a/b", "where",
+            "where bucket", "where /key", "where bucket/", "node fly",
+            "repair limit", "repair limit 5x", "repair limit 1KiB", "layout fly",
         ] {
             #expect(throws: (any Error).self, "\(line)") {
                 try Meshd.parseAsRoot(line.split(separator: " ").map(String.init))

@@ -36,7 +36,7 @@ struct LiveNode: Sendable {
         let ports = ["s3-listen", "admin-listen", "mesh-listen"].map { ($0, "127.0.0.1:0") }
         let given = [("data-dir", directory), ("name", "n1")] + ports + flags
         let settings = try SettingsSources(flags: given.map { (name: $0.0, text: $0.1) }).resolve()
-        let node = try Node(settings, environment: environment)
+        let node = try await Node(settings, environment: environment)
         let banners = Counted()
         let (up, ups) = AsyncStream.makeStream(of: Void.self)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
@@ -74,6 +74,17 @@ struct LiveNode: Sendable {
         token: String? = nil,
         body: String = ""
     ) async throws -> (status: Int, body: String) {
+        let answer = try await exchange(line, token.map { ["Authorization: Bearer \($0)"] } ?? [], body)
+        return (answer.status, answer.body)
+    }
+
+    /// The same with any header lines, and the answer's head. `enough` cuts an answer off that would not end by itself.
+    func exchange(
+        _ line: String,
+        _ headers: [String] = [],
+        _ body: String = "",
+        enough: @Sendable (String) -> Bool = { _ in false }
+    ) async throws -> (status: Int, head: String, body: String) {
         let parts = endpoints.admin.split(separator: ":")
         let port = try #require(Int(parts[1]))
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -84,14 +95,18 @@ struct LiveNode: Sendable {
             }
         return try await channel.executeThenClose { inbound, outbound in
             var text = "\(line) HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: \(body.utf8.count)\r\n"
-            if let token { text += "Authorization: Bearer \(token)\r\n" }
+            for header in headers { text += header + "\r\n" }
             try await outbound.write(ByteBuffer(string: text + "\r\n" + body))
             var answer = ""
-            for try await bytes in inbound { answer += String(buffer: bytes) }
+            for try await bytes in inbound {
+                answer += String(buffer: bytes)
+                if enough(answer) { break }
+            }
             let head = answer.prefix { !$0.isNewline }.split(separator: " ")
             let status = head.count > 1 ? Int(head[1]) ?? 0 : 0
-            let rest = answer.range(of: "\r\n\r\n").map { String(answer[$0.upperBound...]) } ?? ""
-            return (status, rest)
+            let end = answer.range(of: "\r\n\r\n")
+            let rest = end.map { String(answer[$0.upperBound...]) } ?? ""
+            return (status, end.map { String(answer[..<$0.lowerBound]) } ?? answer, rest)
         }
     }
 }

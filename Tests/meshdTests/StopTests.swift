@@ -8,7 +8,7 @@ import Testing
 
 /// How a node ends when its clients do not.
 @Suite struct StopTests {
-    @Test("a client that stands still is cut off when the stop has taken its time", .timeLimit(.minutes(1)))
+    @Test("a client that stands still is cut off when the stop has taken its time", .timeLimit(.minutes(10)))
     func cutOff() async throws {
         try await LiveNode.run(flags: [("shutdown-timeout", "0s")]) { live in
             let parts = live.endpoints.s3.split(separator: ":")

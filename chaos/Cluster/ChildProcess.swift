@@ -35,9 +35,10 @@ final class ChildProcess: Sendable {
     /// No child gets a descriptor of the harness: a socket left open in a child would outlive its connection.
     private static let descriptorsMax: Int32 = 1024
 
-    /// Each child's end is awaited by a thread of its own, at most this many at once.
+    /// Each child's end is awaited by a thread of its own, at most this many at once: the nodes of a cluster, the
+    /// holders of their networks, and what is asked in between.
     private static let waiters = {
-        let pool = NIOThreadPool(numberOfThreads: 16)
+        let pool = NIOThreadPool(numberOfThreads: 64)
         pool.start()
         return pool
     }()

@@ -4,19 +4,43 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// A `meshd serve` on a data directory: started, killed and started again on ports that the kernel picks.
+/// A `meshd serve` on a data directory: started, killed and started again.
 final class Daemon: Sendable {
+    /// Where it listens; by default on ports that the kernel picks.
+    struct Listen: Sendable {
+        var s3 = "127.0.0.1:0"
+        var admin = "127.0.0.1:0"
+        var mesh = "127.0.0.1:0"
+    }
+
     struct Settings: Sendable {
         var binary: String
         var dataDirectory: String
         var logFile: String
+        var listen = Listen()
+        /// Opens the admin ports of all nodes of one mesh; nil lets the daemon make its own.
+        var adminToken: String?
         var accessKey = "CHAOSACCESSKEY"
         var secret = "chaos-secret-chaos-secret-chaos"
         /// More arguments for `serve`.
         var arguments: [String] = []
+        /// More variables.
+        var variables: [String: String] = [:]
         /// Put before the daemon: a tracer, say.
         var wrapper: [String] = []
         var secondsToStartMax: UInt64 = 60
+
+        init(binary: String, folder: String) {
+            self.binary = binary
+            dataDirectory = "\(folder)/data"
+            logFile = "\(folder)/meshd.log"
+        }
+
+        var environment: [String: String] {
+            var found = ["MESHD_ROOT_ACCESS_KEY": accessKey, "MESHD_ROOT_SECRET_KEY": secret]
+            found["MESHD_ADMIN_TOKEN"] = adminToken
+            return found.merging(variables) { $1 }
+        }
     }
 
     enum Failure: Error, CustomStringConvertible {
@@ -60,12 +84,10 @@ final class Daemon: Sendable {
         _ = unlink("\(settings.dataDirectory)/endpoints.json")
         let process = try await ChildProcess.start(
             settings.wrapper + [
-                settings.binary, "serve", "--data-dir", settings.dataDirectory, "--s3-listen", "127.0.0.1:0",
-                "--admin-listen", "127.0.0.1:0", "--mesh-listen", "127.0.0.1:0",
+                settings.binary, "serve", "--data-dir", settings.dataDirectory, "--s3-listen", settings.listen.s3,
+                "--admin-listen", settings.listen.admin, "--mesh-listen", settings.listen.mesh,
             ] + settings.arguments,
-            environment: [
-                "MESHD_ROOT_ACCESS_KEY": settings.accessKey, "MESHD_ROOT_SECRET_KEY": settings.secret,
-            ],
+            environment: settings.environment,
             output: settings.logFile,
             on: group.next()
         )

@@ -1,6 +1,4 @@
 import ArgumentParser
-import Glibc
-import NIOPosix
 
 /// `chaos kills`: the daemon is killed again and again under load, and everything that it acknowledged is read back.
 struct Kills: AsyncParsableCommand {
@@ -8,17 +6,10 @@ struct Kills: AsyncParsableCommand {
         abstract: "Kill one meshd again and again under load and read back all that it acknowledged."
     )
 
-    @Option(help: "The meshd to judge, a release build.")
-    var meshd: String
+    @OptionGroup var options: RunOptions
 
     @Option(help: "How many times to kill it.")
     var kills = 200
-
-    @Option(help: "Replays the decisions of an earlier run. Default: a new one, which is printed.")
-    var seed: UInt64?
-
-    @Option(help: "Keep the daemon's data and log in this folder, which must not hold any yet.")
-    var dir: String?
 
     @Option(help: "Clients at once.")
     var clients = 16
@@ -29,9 +20,6 @@ struct Kills: AsyncParsableCommand {
     @Flag(help: "Do not ask meshd doctor about the data directory after clean stops.")
     var withoutDoctor = false
 
-    @Flag(help: "Judge a debug build nevertheless.")
-    var allowDebug = false
-
     func validate() throws {
         guard (1...100_000).contains(kills) else { throw ValidationError("--kills must be 1 to 100000") }
         guard (1...256).contains(clients) else { throw ValidationError("--clients must be 1 to 256") }
@@ -39,35 +27,19 @@ struct Kills: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let binary = try Daemon.check(binary: meshd, allowDebug: allowDebug)
-        let seed = seed ?? UInt64.random(in: 0...UInt64.max >> 1)
-        say("seed \(seed), \(kills) kills, \(clients) clients")
-        let group = MultiThreadedEventLoopGroup.singleton
-        let scratch = try await Scratch.make(on: group.next())
-        let home = try dir.map(Scratch.fresh) ?? scratch.path
-        let settings = Daemon.Settings(binary: binary, dataDirectory: "\(home)/data", logFile: "\(home)/meshd.log")
-        let loop = KillLoop(
-            settings: settings,
-            kills: kills,
-            asksDoctor: !withoutDoctor,
-            clients: clients,
-            plan: KillPlan(seed: seed, millisMean: meanMillis),
-            seed: seed,
-            group: group
-        )
-        let isClean: Bool
-        do {
-            isClean = try await loop.run()
-        } catch {
-            say("stopped: \(error)")
-            say("seed \(seed)")
-            try await scratch.remove()
-            throw ExitCode(1)
-        }
-        try await scratch.remove()
-        if !isClean {
-            say("replay with --seed \(seed)")
-            throw ExitCode(1)
+        let plan = "\(kills) kills, \(clients) clients"
+        try await Run.judge(options, plan, counts: KillLoop.counts) { run in
+            try await KillLoop(
+                settings: Daemon.Settings(binary: run.binary, folder: run.folder),
+                kills: kills,
+                asksDoctor: !withoutDoctor,
+                clients: clients,
+                plan: KillPlan(seed: run.seed, millisMean: meanMillis),
+                seed: run.seed,
+                group: run.group,
+                verdict: run.verdict
+            ).run()
+            return []
         }
     }
 }

@@ -1,7 +1,5 @@
 import ArgumentParser
 import NIOCore
-import NIOHTTP1
-import NIOPosix
 
 /// `chaos streams`: many large objects go up and down at once, and the daemon's memory is held against its bound.
 struct Streams: AsyncParsableCommand {
@@ -9,8 +7,7 @@ struct Streams: AsyncParsableCommand {
         abstract: "Stream large objects up and down at once and measure the daemon's memory."
     )
 
-    @Option(help: "The meshd to judge, a release build.")
-    var meshd: String
+    @OptionGroup var options: RunOptions
 
     @Option(help: "Clients at once.")
     var clients = 64
@@ -24,48 +21,26 @@ struct Streams: AsyncParsableCommand {
     @Option(help: "What the daemon may use at its peak.")
     var residentMax = ByteCount(bytes: 128 << 20)
 
-    @Option(help: "Replays an earlier run. Default: a new one, which is printed.")
-    var seed: UInt64?
-
-    @Flag(help: "Judge a debug build nevertheless.")
-    var allowDebug = false
-
     func validate() throws {
         guard (1...1024).contains(clients) else { throw ValidationError("--clients must be 1 to 1024") }
         guard size.bytes <= 5 << 30 else { throw ValidationError("--size may be 5GiB at most, as one PUT") }
     }
 
     func run() async throws {
-        let binary = try Daemon.check(binary: meshd, allowDebug: allowDebug)
-        let seed = seed ?? UInt64.random(in: 0...UInt64.max >> 1)
         let plan = halves ? "up or down" : "up, down and up again"
-        say("seed \(seed), \(clients) clients, \(size) each, \(plan)")
-        let group = MultiThreadedEventLoopGroup.singleton
-        let scratch = try await Scratch.make(on: group.next())
-        let settings = Daemon.Settings(
-            binary: binary,
-            dataDirectory: "\(scratch.path)/data",
-            logFile: "\(scratch.path)/meshd.log"
-        )
-        let verdict = Verdict()
-        do {
-            try await judge(settings, group, seed, verdict)
-        } catch {
-            verdict.fail("stopped: \(error)")
-        }
-        try await scratch.remove()
-        if !verdict.close(["uploads", "downloads", "MiB moved", "seconds", "MiB resident at the start", "MiB peak"]) {
-            throw ExitCode(1)
+        try await Run.judge(
+            options,
+            "\(clients) clients, \(size) each, \(plan)",
+            counts: ["uploads", "downloads", "MiB moved", "seconds", "MiB resident at the start", "MiB peak"]
+        ) { run in
+            try await judge(run)
+            return []
         }
     }
 
-    private func judge(
-        _ settings: Daemon.Settings,
-        _ group: any EventLoopGroup,
-        _ seed: UInt64,
-        _ verdict: Verdict
-    ) async throws {
-        let daemon = try await Daemon.start(settings, on: group)
+    private func judge(_ run: Run) async throws {
+        let (group, seed, verdict) = (run.group, run.seed, run.verdict)
+        let daemon = try await Daemon.start(Daemon.Settings(binary: run.binary, folder: run.folder), on: group)
         let target = try await daemon.ready()
         let session = S3Session(target, on: group)
         let made = try await session.createBucket("streams")

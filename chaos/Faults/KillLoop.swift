@@ -2,11 +2,17 @@ import NIOCore
 
 /// Lives of one daemon, each ended by force, each followed by a reckoning.
 struct KillLoop {
+    /// What it counts, in the order to print it.
+    static let counts = [
+        "kills", "of them during start", "clean stops", "operations", "acknowledged", "unknown", "busy",
+        "reads under load", "races", "verified", "listings", "doctor not asked", "slowest start in ms",
+    ]
+
     let settings: Daemon.Settings
     let kills: Int
     let asksDoctor: Bool
     let group: any EventLoopGroup
-    let verdict = Verdict()
+    let verdict: Verdict
     private let ledger = Ledger()
     private let workers: [MixClient]
     private let races: Races
@@ -20,15 +26,17 @@ struct KillLoop {
         clients: Int,
         plan: KillPlan,
         seed: UInt64,
-        group: any EventLoopGroup
+        group: any EventLoopGroup,
+        verdict: Verdict
     ) {
         self.settings = settings
         self.kills = kills
         self.asksDoctor = asksDoctor
         self.group = group
         self.plan = plan
+        self.verdict = verdict
         let space = KeySpace(hot: 8, cold: 600)
-        let (ledger, verdict) = (ledger, verdict)
+        let ledger = ledger
         workers = (0..<clients).map {
             MixClient(number: $0, seed: seed, space: space, ledger: ledger, verdict: verdict)
         }
@@ -36,8 +44,7 @@ struct KillLoop {
         inspection = Inspection(ledger: ledger, verdict: verdict, width: 8)
     }
 
-    /// True when nothing was wrong.
-    func run() async throws -> Bool {
+    func run() async throws {
         var plan = plan
         var daemon = try await Daemon.start(settings, on: group)
         try await makeBucket(try await daemon.ready())
@@ -63,10 +70,6 @@ struct KillLoop {
             progress()
         }
         try await finish(daemon)
-        return verdict.close([
-            "kills", "of them during start", "clean stops", "operations", "acknowledged", "unknown", "busy",
-            "reads under load", "races", "verified", "listings", "doctor not asked", "slowest start in ms",
-        ])
     }
 
     private func makeBucket(_ target: S3Target) async throws {
@@ -103,7 +106,7 @@ struct KillLoop {
     private func consultDoctor() async throws {
         guard asksDoctor else { return verdict.count("doctor not asked") }
         let opinion = try await Doctor.examine(settings, on: group)
-        verdict.check(opinion.isHealthy, "meshd doctor: \(opinion.exit)", around: [opinion.text])
+        verdict.check(opinion.isYes, "meshd doctor: \(opinion.exit)", around: [opinion.text])
     }
 
     private func restart() async throws -> Daemon {

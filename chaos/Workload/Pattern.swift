@@ -36,8 +36,12 @@ struct Pattern: Hashable, Sendable {
         var buffer = ByteBufferAllocator().buffer(capacity: range.count + 16)
         let seed = seed
         let skipped = range.lowerBound & 7
-        for index in (range.lowerBound / 8)..<((range.upperBound + 7) / 8) {
-            buffer.writeInteger(word(index, seed), endianness: .little)
+        let words = (range.lowerBound / 8)..<((range.upperBound + 7) / 8)
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: words.count * 8) { room in
+            for (place, index) in words.enumerated() {
+                room.storeBytes(of: word(index, seed).littleEndian, toByteOffset: place * 8, as: UInt64.self)
+            }
+            return words.count * 8
         }
         buffer.moveReaderIndex(forwardBy: skipped)
         return buffer.readSlice(length: range.count) ?? buffer

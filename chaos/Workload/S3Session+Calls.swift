@@ -46,6 +46,22 @@ extension S3Session {
         return try await send(HTTPRequest(method: .GET, target: target))
     }
 
+    /// One page of what a check asks for.
+    func list(
+        _ bucket: String,
+        _ query: ListingCheck.Query,
+        after token: String?,
+        secondsMax: Int64
+    ) async throws(HTTPFailure) -> HTTPResponse {
+        var target = "/\(bucket)?list-type=2&encoding-type=url&max-keys=\(query.keysMax)"
+        target += "&prefix=\(PercentCoding.encode(query.prefix, keepSlash: false))"
+        if let delimiter = query.delimiter {
+            target += "&delimiter=\(PercentCoding.encode(delimiter, keepSlash: false))"
+        }
+        if let token { target += "&continuation-token=\(PercentCoding.encode(token, keepSlash: false))" }
+        return try await send(HTTPRequest(method: .GET, target: target, secondsMax: secondsMax))
+    }
+
     func createUpload(_ bucket: String, _ key: String, _ pattern: Pattern) async throws(HTTPFailure) -> HTTPResponse {
         try await send(
             HTTPRequest(

@@ -20,11 +20,14 @@ package final class AccessKeys: Sendable {
     private static let prefix = "key/"
 
     private let store: ObjectStore
+    private let coordinator: Coordinator
     private let snapshot: Mutex<[String: AccessKey]>
 
-    /// Loads every key. Registers that hold no valid key are left out, and named in `rejected`.
-    package init(store: ObjectStore) {
+    /// Loads every key. Registers that hold no valid key are left out, and named in `rejected`. Changes go through the
+    /// coordinator; without one the store stands alone.
+    package init(store: ObjectStore, coordinator: Coordinator? = nil) {
         self.store = store
+        self.coordinator = coordinator ?? Coordinator(store: store)
         let (keys, rejected) = Self.load(from: store)
         self.snapshot = Mutex(keys)
         self.rejected = rejected
@@ -65,17 +68,20 @@ package final class AccessKeys: Sendable {
     /// Changes a key by compare-and-set: `change` may run more than once. Durable when this returns the new key.
     @discardableResult
     package func update(_ id: String, _ change: (inout AccessKey) throws -> Void) async throws -> AccessKey {
+        var known = store.register(Self.prefix + id)
         for _ in 0..<Self.attemptsMax {
-            guard let current = store.register(Self.prefix + id), var key = AccessKey(encoded: current) else {
-                throw AccessError.noSuchKey(id)
-            }
+            guard let current = known, var key = AccessKey(encoded: current) else { throw AccessError.noSuchKey(id) }
             try change(&key)
             guard key.grants.count <= AccessKey.grantsMax else {
                 throw AccessError.invalid("a key has at most \(AccessKey.grantsMax) grants")
             }
-            if case .done = try await set(id, to: key, expected: current) {
+            switch try await set(id, to: key, expected: current) {
+            case .done:
                 publish(id)
                 return key
+            // This node's copy may be behind: what those who decide have is newer.
+            case .registerChanged(let newer): known = newer
+            default: known = store.register(Self.prefix + id)
             }
         }
         throw AccessError.busy(id)
@@ -103,11 +109,15 @@ package final class AccessKeys: Sendable {
 
     /// Removes a key for good.
     package func delete(_ id: String) async throws {
+        var known = store.register(Self.prefix + id)
         for _ in 0..<Self.attemptsMax {
-            guard let current = store.register(Self.prefix + id) else { throw AccessError.noSuchKey(id) }
-            if case .done = try await set(id, to: nil, expected: current) {
+            guard let current = known else { throw AccessError.noSuchKey(id) }
+            switch try await set(id, to: nil, expected: current) {
+            case .done:
                 publish(id)
                 return
+            case .registerChanged(let newer): known = newer
+            default: known = store.register(Self.prefix + id)
             }
         }
         throw AccessError.busy(id)
@@ -119,8 +129,15 @@ package final class AccessKeys: Sendable {
         snapshot.withLock { $0 = keys }
     }
 
+    /// Small state changed under these names, by whatever road: keys among them are read again.
+    package func heed(_ changed: [Key]) {
+        for name in changed.map(\.text) where name.hasPrefix(Self.prefix) {
+            publish(String(name.dropFirst(Self.prefix.count)))
+        }
+    }
+
     private func set(_ id: String, to key: AccessKey?, expected: [UInt8]?) async throws -> Outcome {
-        try await store.commit(
+        try await coordinator.commit(
             .setRegister(name: Self.prefix + id, value: key?.encoded, expected: expected, always: false)
         )
     }

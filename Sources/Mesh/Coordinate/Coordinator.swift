@@ -1,17 +1,61 @@
 package import Store
+package import struct Store.Record
+internal import Swim
 
 /// What every S3 operation asks of the mesh: the one door between the faces and the holders of a key.
 ///
-/// On one machine the only holder is the store of this process, a majority of one: each call goes straight through,
-/// with no network, no second copy and no overhead. More holders are a matter of this room; no face will notice.
+/// While this node alone holds everything, a majority of one, each call goes straight to its store, with no network, no
+/// second copy and no overhead. With more holders each operation is a machine (`Machines`) that a `QuorumCall` drives.
 package final class Coordinator: Sendable {
-    private let store: ObjectStore
+    let store: ObjectStore
+    /// What this node coordinated, for `/metrics`.
+    package let metrics: QuorumMetrics
+    let names = OperationNames()
+    let clock = OperationClock()
+    let coverages = Coverages()
+    let accord = Accord()
+    let mesh: MeshSide?
 
-    package init(store: ObjectStore) { self.store = store }
+    /// Of a store that never has others beside it.
+    package init(store: ObjectStore) {
+        self.store = store
+        mesh = nil
+        metrics = QuorumMetrics()
+    }
+
+    /// - Parameter isReady: false while the node comes into its mesh and does not know the layout yet.
+    package init(
+        store: ObjectStore,
+        holders: any Holders,
+        book: LayoutBook,
+        metrics: QuorumMetrics,
+        isReady: @escaping @Sendable () -> Bool = { true }
+    ) {
+        self.store = store
+        self.metrics = metrics
+        mesh = MeshSide(holders: holders, book: book, isReady: isReady)
+    }
+
+    /// Who else holds something; nil while this node alone does.
+    private var others: MeshSide? {
+        get throws {
+            guard let mesh else { return nil }
+            guard mesh.isReady() else { throw CoordinatorError.quorumLost(answered: 0, of: 1, effect: .none) }
+            let layout = mesh.book.current
+            if layout.hasRemoved(mesh.holders.own, storeID: store.storeID) { throw CoordinatorError.notMember }
+            return layout.isSole == mesh.holders.own ? nil : mesh
+        }
+    }
 
     // MARK: Buckets
 
-    package func bucket(named name: String) -> Bucket? { store.bucket(named: name) }
+    /// The bucket of that name. Where there are several nodes, one that this one has not heard of is asked for.
+    package func bucket(named name: String) async throws -> Bucket? {
+        let mesh = try others
+        if let known = store.bucket(named: name) { return known }
+        guard let mesh else { return nil }
+        return try await learnBucket(name, mesh)
+    }
 
     /// All buckets, by name.
     package func buckets() -> [Bucket] { store.buckets() }
@@ -19,13 +63,64 @@ package final class Coordinator: Sendable {
     // MARK: Writing
 
     /// Applies one change; durable on a majority of the key's holders when this returns.
-    package func commit(_ mutation: Mutation) async throws -> Outcome { try await store.commit(mutation) }
+    package func commit(_ mutation: Mutation, _ asked: Consistency? = nil) async throws -> Outcome {
+        guard let mesh = try others else { return try await store.commit(mutation) }
+        let asked = asked ?? mutation.bucket.flatMap { consistency(of: $0) }
+        guard asked != .one else { throw CoordinatorError.unsupported(.one) }
+        for _ in 0..<Self.reviewsMax {
+            do {
+                return try await commit(mutation, mesh, asked)
+            } catch CoordinatorError.bucketClosing {
+                guard let id = mutation.bucket, try await reviewClosed(id, mesh) else { return .noSuchBucket }
+            }
+        }
+        throw CoordinatorError.bucketClosing
+    }
 
-    /// A stream for a body that is too large for its record.
-    package func makeBlob() throws -> BlobWriter { try store.makeBlob() }
+    private static let reviewsMax = 3
+
+    private func commit(_ mutation: Mutation, _ mesh: MeshSide, _ asked: Consistency?) async throws -> Outcome {
+        switch mutation {
+        case .put(let draft, let condition): try await put(draft, condition, mesh, asked)
+        case .delete(let bucket, let key, let condition): try await delete(bucket, key, condition, mesh, asked)
+        case .deleteVersion(let bucket, let key, let version, let condition):
+            try await deleteVersion(bucket, key, version, condition, mesh)
+        case .setTags(let bucket, let key, let version, let tags):
+            try await setTags(bucket, key, version, tags, mesh)
+        case .createUpload(let upload): try await create(upload, mesh)
+        case .putPart, .completeUpload, .abortUpload:
+            preconditionFailure("uploads are continued by the calls that name their key")
+        case .createBucket(let bucket): try await createBucket(bucket, mesh)
+        case .deleteBucket(let bucket): try await deleteBucket(bucket, mesh)
+        case .setVersioning(let bucket, let versioning):
+            try await update(bucket, mesh) { bucket in
+                let isBack = versioning == .off && bucket.versioning != .off
+                bucket.versioning = isBack ? .suspended : versioning
+            }
+        case .setBucketSettings(let bucket, let settings):
+            try await update(bucket, mesh) { $0.settings = settings }
+        case .setRegister(let name, let value, let expected, let always):
+            try await setRegister(name, value, expected, always, mesh)
+        }
+    }
+
+    /// A stream for a body that is too large for its record, or for a part of an upload for this key.
+    package func makeBody(_ bucket: BucketID, _ key: Key, isPart: Bool = false) throws -> BodySink {
+        guard let mesh = try others else { return BodySink(try store.makeBlob()) }
+        return BodySink(spread(RowAddress(bucket, key), mesh), carriesOne: !isPart)
+    }
 
     /// Gives up a finished stream that no change will name.
-    package func discard(_ blob: BlobID) { store.discard(blob) }
+    package func discard(_ body: NewBody, _ bucket: BucketID, _ key: Key) {
+        switch body {
+        case .blob(let blob): store.discard(blob)
+        case .staged(let op):
+            guard let mesh = try? others else { return }
+            let holders = holders(of: RowAddress(bucket, key), mesh.book.current)
+            for node in holders.everyone { mesh.holders.unstage(node, op) }
+        case .empty, .inline: break
+        }
+    }
 
     // MARK: Reading
 
@@ -33,29 +128,106 @@ package final class Coordinator: Sendable {
         _ bucket: BucketID,
         _ key: Key,
         _ version: VersionSelector,
-        body: Bool
+        body: Bool,
+        _ asked: Consistency? = nil
     ) async throws -> Found? {
-        try await store.find(bucket, key, version, body: body)
+        guard let mesh = try others else { return try await store.find(bucket, key, version, body: body) }
+        return try await find(RowAddress(bucket, key), version, body: body, mesh, asked ?? consistency(of: bucket))
     }
 
-    package func openBody(of record: Record) async throws -> BodyReader { try await store.openBody(of: record) }
+    package func openBody(of record: Record) async throws -> BodySource {
+        guard let mesh = try others else { return BodySource(try await store.openBody(of: record)) }
+        return try await openBody(of: record, mesh)
+    }
 
-    package func manifest(of record: Record) async throws -> [PartRef] { try await store.manifest(of: record) }
+    package func manifest(of record: Record) async throws -> [PartRef] {
+        guard let mesh = try others else { return try await store.manifest(of: record) }
+        return try await manifest(of: record, mesh)
+    }
 
-    package func list(_ query: ListQuery) async throws -> ListPage { try await store.list(query) }
+    package func list(_ query: ListQuery, _ asked: Consistency? = nil) async throws -> ListPage {
+        guard let mesh = try others else { return try await store.list(query) }
+        return try await list(query, mesh)
+    }
 
-    package func listVersions(_ query: VersionsQuery) async throws -> VersionsPage {
-        try await store.listVersions(query)
+    package func listVersions(_ query: VersionsQuery, _ asked: Consistency? = nil) async throws -> VersionsPage {
+        guard let mesh = try others else { return try await store.listVersions(query) }
+        return try await listVersions(query, mesh)
     }
 
     // MARK: Multipart uploads
 
-    package func upload(_ id: UploadID) async throws -> Upload? { try await store.upload(id) }
-
-    /// Parts with a number above `after`, by number.
-    package func parts(of upload: UploadID, after: UInt16, limit: Int) async throws -> [Part] {
-        try await store.parts(of: upload, after: after, limit: limit)
+    /// The unfinished upload of that name for that key.
+    package func upload(_ id: UploadID, in bucket: BucketID, _ key: Key) async throws -> Upload? {
+        guard let mesh = try others else { return try await store.upload(id) }
+        return try await find(id, in: bucket, key, mesh)
     }
 
-    package func listUploads(_ query: UploadsQuery) async throws -> UploadsPage { try await store.listUploads(query) }
+    /// A part in place of an earlier one of the same number.
+    package func put(_ part: Part, in upload: Upload) async throws -> Outcome {
+        guard let mesh = try others else { return try await store.commit(.putPart(upload.id, part)) }
+        return try await put(part, in: upload, mesh)
+    }
+
+    /// Turns parts into an object. `parts` names them in order, as the caller read them: if one was replaced since then
+    /// the answer is `.partsChanged`. All other parts are dropped.
+    package func complete(
+        _ upload: Upload,
+        parts: [PartRef],
+        size: UInt64,
+        etag: ETag,
+        attributes: [UInt8],
+        _ condition: Precondition
+    ) async throws -> Outcome {
+        guard let mesh = try others else {
+            return try await store.commit(
+                .completeUpload(upload.id, parts: parts, size: size, etag: etag, attributes: attributes, condition)
+            )
+        }
+        let manifest = Manifest(
+            upload: upload,
+            parts: parts.map { PartName(number: $0.number, op: $0.op, size: $0.size, attributes: $0.attributes) },
+            size: size,
+            etag: etag,
+            attributes: attributes,
+            condition: condition
+        )
+        return try await complete(manifest, mesh)
+    }
+
+    package func abort(_ upload: Upload) async throws -> Outcome {
+        guard let mesh = try others else { return try await store.commit(.abortUpload(upload.id)) }
+        return try await abort(upload, mesh)
+    }
+
+    /// Parts with a number above `after`, by number.
+    package func parts(of upload: Upload, after: UInt16, limit: Int) async throws -> [Part] {
+        guard let mesh = try others else { return try await store.parts(of: upload.id, after: after, limit: limit) }
+        return try await parts(of: upload, after: after, limit: limit, mesh)
+    }
+
+    package func listUploads(_ query: UploadsQuery) async throws -> UploadsPage {
+        guard let mesh = try others else { return try await store.listUploads(query) }
+        return try await listUploads(query, mesh)
+    }
+}
+
+/// What there is beside the own store.
+struct MeshSide: Sendable {
+    let holders: any Holders
+    let book: LayoutBook
+    let isReady: @Sendable () -> Bool
+}
+
+extension Mutation {
+    /// The bucket that it changes; nil: none, or small state.
+    var bucket: BucketID? {
+        switch self {
+        case .put(let draft, _): draft.bucket
+        case .delete(let bucket, _, _), .deleteVersion(let bucket, _, _, _), .setTags(let bucket, _, _, _): bucket
+        case .createUpload(let upload): upload.bucket
+        case .setVersioning(let bucket, _), .setBucketSettings(let bucket, _), .deleteBucket(let bucket): bucket
+        case .putPart, .completeUpload, .abortUpload, .createBucket, .setRegister: nil
+        }
+    }
 }

@@ -102,11 +102,12 @@ extension ETag {
     /// Of an MD5's 16 bytes.
     package init(md5: some Collection<UInt8>, parts: UInt32 = 0) {
         precondition(md5.count == 16)
-        self.init(
-            high: md5.prefix(8).reduce(0) { $0 << 8 | UInt64($1) },
-            low: md5.suffix(8).reduce(0) { $0 << 8 | UInt64($1) },
-            parts: parts
-        )
+        var (high, low): (UInt64, UInt64) = (0, 0)
+        for byte in md5 {
+            high = high << 8 | low >> 56
+            low = low << 8 | UInt64(byte)
+        }
+        self.init(high: high, low: low, parts: parts)
     }
 
     package var md5: [UInt8] {

@@ -4,6 +4,8 @@ package enum HandshakeError: Error, Equatable, Sendable, CustomStringConvertible
     case malformed
     /// A version of the protocol that this node does not speak.
     case version
+    /// A data link whose versions do not overlap with those of the other end, which are these.
+    case incompatible(ClosedRange<UInt8>)
     case otherMesh
     /// An epoch whose secret is not held.
     case epoch
@@ -26,6 +28,9 @@ package enum HandshakeError: Error, Equatable, Sendable, CustomStringConvertible
         switch self {
         case .malformed: "a handshake message is malformed"
         case .version: "the other end speaks another version of the protocol"
+        case .incompatible(let theirs):
+            "the other end speaks versions \(theirs.lowerBound) to \(theirs.upperBound) of the link protocol, none of "
+                + "which is spoken here"
         case .otherMesh: "the other end belongs to another mesh"
         case .epoch: "the other end uses an epoch that is not held here"
         case .secret: "the other end knows neither the epoch's secret nor the join token"

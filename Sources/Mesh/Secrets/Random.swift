@@ -23,6 +23,9 @@ package enum SecureRandom {
     /// A new bearer token: 43 characters, 256 random bits.
     package static func token() -> Secret { Secret(text(43, of: alphanumeric)) }
 
+    /// So many decimal digits, each as likely as the others: a code that a person reads and types.
+    package static func digits(_ count: Int) -> String { text(count, of: Array("0123456789".utf8)) }
+
     private static let base32 = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".utf8)
     private static let alphanumeric = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".utf8)
 

@@ -37,6 +37,9 @@ package struct StreamCipher: Sendable, CustomReflectable {
         return frame
     }
 
+    /// The key for a data link's records; a stream that seals frames with it has no use for that.
+    var recordKey: Secret { key }
+
     static func nonce(_ place: UInt64) -> ArraySlice<UInt8> {
         var nonce = [UInt8](repeating: 0, count: XChaCha.nonceBytes)
         for index in 0..<8 { nonce[16 + index] = UInt8(truncatingIfNeeded: place >> UInt64(56 - 8 * index)) }

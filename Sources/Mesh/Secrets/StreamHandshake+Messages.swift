@@ -4,6 +4,8 @@ extension StreamHandshake {
     private static let sealedKeyBytes = NodeIdentity.publicKeyBytes + XChaCha.tagBytes
     /// Shorter than any answer.
     private static let refusalBytes = KeyExchange.keyBytes + 1 + XChaCha.tagBytes
+    private static let linkRefusalBytes = KeyExchange.keyBytes + 3 + XChaCha.tagBytes
+    private static let termsBytes = 2
 
     /// The responder hears the first message. What costs little is asked first: nobody without the secret makes this
     /// node compute a signature or an exchange.
@@ -20,7 +22,15 @@ extension StreamHandshake {
         bind(ephemeral: theirEphemeral)
         guard transcript?.open(proof) == [] else { throw .secret }
         if let tokenBody = knock.tokenBody, let why = try judge(tokenBody, knock, keyring, now) {
-            return try refuse(why)
+            return try refuse(.token(why), telling: [why == .expired ? 1 : 2])
+        }
+        if let offer = knock.link {
+            guard let ownLinks else { throw .malformed }
+            terms = ownLinks.terms(for: offer)
+            guard terms != nil else {
+                let (low, high) = (ownLinks.versions.lowerBound, ownLinks.versions.upperBound)
+                return try refuse(.incompatible(offer.versions), telling: [3, low, high])
+            }
         }
 
         let key = KeyExchange.publicKey(of: ephemeral)
@@ -28,7 +38,7 @@ extension StreamHandshake {
         try exchange(ephemeral, theirEphemeral)
         let sealedKey = transcript!.seal(identity.publicKey)
         try exchange(identity.exchangeSecret, theirEphemeral)
-        let reply = key + sealedKey + transcript!.seal([])
+        let reply = key + sealedKey + transcript!.seal(terms.map { [$0.version, $0.suite.rawValue] } ?? [])
         stage = .awaitsName(keyring, now: now)
         return Step(reply: reply, session: nil)
     }
@@ -54,37 +64,40 @@ extension StreamHandshake {
 
     // MARK: A refusal that is told
 
-    /// Without it a joiner could not tell a token that is over from a door that is crowded. It names nobody.
-    private mutating func refuse(_ why: TokenError) throws(HandshakeError) -> Step {
+    /// Without it a joiner could not tell a token that is over from a door that is crowded, nor the caller of a link an
+    /// old version from a dead node. It names nobody.
+    private mutating func refuse(_ why: HandshakeError, telling reason: [UInt8]) throws(HandshakeError) -> Step {
         let key = KeyExchange.publicKey(of: ephemeral)
         bind(ephemeral: key)
         try exchange(ephemeral, theirEphemeral)
-        let reply = key + transcript!.seal([why == .expired ? 1 : 2])
-        return Step(reply: reply, refusal: .token(why))
+        return Step(reply: key + transcript!.seal(reason), refusal: why)
     }
 
-    /// The initiator hears why its token is refused.
+    /// The initiator hears why it is refused.
     private mutating func hearRefusal(_ message: [UInt8]) throws(HandshakeError) -> HandshakeError {
         theirEphemeral = Array(message.prefix(KeyExchange.keyBytes))
         bind(ephemeral: theirEphemeral)
         try exchange(ephemeral, theirEphemeral)
         guard let why = transcript?.open(Array(message.dropFirst(KeyExchange.keyBytes))) else { throw .forged }
+        if why.count == 3, why[0] == 3, why[1] <= why[2] { return .incompatible(why[1]...why[2]) }
         return .token(why == [1] ? .expired : .withdrawn)
     }
 
     /// The initiator hears who answers, says who it is, and is done.
     mutating func hearAnswer(_ message: [UInt8], _ strangerFloor: UInt32) throws(HandshakeError) -> Step {
         if knock?.tokenBody != nil, message.count == Self.refusalBytes { throw try hearRefusal(message) }
+        if knock?.link != nil, message.count == Self.linkRefusalBytes { throw try hearRefusal(message) }
         var reader = ByteReader(message)
         theirEphemeral = reader.array(KeyExchange.keyBytes)
         let sealedKey = reader.array(Self.sealedKeyBytes)
-        let proof = reader.array(XChaCha.tagBytes)
+        let proof = reader.array(XChaCha.tagBytes + (knock?.link == nil ? 0 : Self.termsBytes))
         guard !reader.failed, reader.remaining == 0 else { throw .malformed }
         bind(ephemeral: theirEphemeral)
         try exchange(ephemeral, theirEphemeral)
         let (key, exchangeKey) = try name(sealedKey)
         try exchange(ephemeral, exchangeKey)
-        guard transcript?.open(proof) == [] else { throw .forged }
+        guard let chosen = transcript?.open(proof) else { throw .forged }
+        if let offer = knock?.link { terms = try agree(on: chosen, of: offer) }
         let peer = NodeIdentity.name(of: key.bytes)
         if let expected, expected != peer { throw .unexpectedPeer }
         try admit(peer, strangerFloor)
@@ -93,6 +106,15 @@ extension StreamHandshake {
         try exchange(identity.exchangeSecret, theirEphemeral)
         let reply = sealedName + transcript!.seal(admission?.bytes ?? [])
         return Step(reply: reply, session: session(peer, key, admission: nil, isInitiator: true))
+    }
+
+    /// The listener chooses, but only of what was offered.
+    private func agree(on chosen: [UInt8], of offer: LinkOffer) throws(HandshakeError) -> LinkTerms {
+        guard chosen.count == Self.termsBytes, offer.versions.contains(chosen[0]),
+            let suite = RecordSuite(rawValue: chosen[1]),
+            offer.suites.contains(RecordSuite.Offer(rawValue: 1 << suite.rawValue))
+        else { throw .malformed }
+        return LinkTerms(traffic: offer.traffic, version: chosen[0], suite: suite)
     }
 
     /// The responder hears who knocked.
@@ -146,6 +168,7 @@ extension StreamHandshake {
             right: knock!.tokenBody == nil ? .member : .joiner,
             epoch: knock!.epoch,
             admission: admission,
+            link: terms,
             sealing: isInitiator ? first : second,
             opening: isInitiator ? second : first
         )

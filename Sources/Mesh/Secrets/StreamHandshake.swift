@@ -8,7 +8,9 @@ package import Swim
 /// <- e, ee, s, es            who answers, readable by the one who knocked only
 /// -> s, se, admission        who knocked, readable by the one who answered only
 /// ```
-/// A joiner whose token was good once and is not any more hears so instead of the second message: `<- e, ee, why`.
+/// A joiner whose token was good once and is not any more hears so instead of the second message, and so does the caller
+/// of a data link when there is no version that both ends speak: `<- e, ee, why`. What a link offers is in the knock, and
+/// what was chosen of it is sealed into the answer: a handshake in which somebody changed either fails.
 /// The shared secret is that of the epoch for members, and for joiners one that their token holds and every member can
 /// compute. A knock without it is not answered. Static keys are the nodes' Ed25519 keys, in their X25519 form where
 /// they are exchanged; a recorded stream stays secret when keys and secrets are stolen later, because both ends use a
@@ -44,12 +46,15 @@ package struct StreamHandshake: Sendable, CustomReflectable {
     let identity: NodeIdentity
     let ephemeral: Secret
     let standing: @Sendable (NodeID) -> Standing
+    /// What a listener can do for data links.
+    let ownLinks: LinkOffer?
     var stage: Stage
     /// Set from the knock on.
     var transcript: Transcript?
     var knock: Knock?
     var theirEphemeral: [UInt8] = []
     var admission: Admission?
+    var terms: LinkTerms?
     var expected: NodeID?
     /// The first message of an initiator.
     package private(set) var opening: [UInt8] = []
@@ -59,23 +64,25 @@ package struct StreamHandshake: Sendable, CustomReflectable {
     // MARK: The two ends
 
     /// The end that calls; send `opening` first. `expecting` names who must answer, so that nobody else learns who
-    /// called. nil if the purpose's epoch is not held.
+    /// called. With a `link`, which only members ask for, the stream is a data link. nil if the purpose's epoch is not
+    /// held.
     package static func initiator(
         _ identity: NodeIdentity,
         _ purpose: Purpose,
+        link: LinkOffer? = nil,
         admission: Admission? = nil,
         expecting peer: NodeID? = nil,
         random: (Int) -> [UInt8] = { SecureRandom.bytes($0) },
         standing: @escaping @Sendable (NodeID) -> Standing = { _ in .member }
     ) -> StreamHandshake? {
-        var handshake = StreamHandshake(identity, .awaitsAnswer(strangerFloor: 0), random, standing)
+        var handshake = StreamHandshake(identity, .awaitsAnswer(strangerFloor: 0), random, link, standing)
         handshake.expected = peer
         let knock: Knock
         let secret: Secret
         switch purpose {
         case .member(let keyring, let epoch):
             guard let held = keyring.secret(epoch) else { return nil }
-            knock = Knock(tag: keyring.meshID.tag, epoch: epoch, tokenBody: nil)
+            knock = Knock(tag: keyring.meshID.tag, epoch: epoch, link: link)
             secret = held
             handshake.stage = .awaitsAnswer(strangerFloor: keyring.strangerFloor)
             handshake.admission = admission
@@ -92,26 +99,30 @@ package struct StreamHandshake: Sendable, CustomReflectable {
         return handshake
     }
 
-    /// The end that is called. `now` is in Unix seconds, and judges nothing but the expiry of join tokens.
+    /// The end that is called. `now` is in Unix seconds, and judges nothing but the expiry of join tokens. Without
+    /// `links` data links are refused.
     package static func responder(
         _ identity: NodeIdentity,
         keyring: Keyring,
         now: Int64,
+        links: LinkOffer? = nil,
         random: (Int) -> [UInt8] = { SecureRandom.bytes($0) },
         standing: @escaping @Sendable (NodeID) -> Standing
     ) -> StreamHandshake {
-        StreamHandshake(identity, .awaitsKnock(keyring, now: now), random, standing)
+        StreamHandshake(identity, .awaitsKnock(keyring, now: now), random, links, standing)
     }
 
     private init(
         _ identity: NodeIdentity,
         _ stage: Stage,
         _ random: (Int) -> [UInt8],
+        _ links: LinkOffer?,
         _ standing: @escaping @Sendable (NodeID) -> Standing
     ) {
         self.identity = identity
         self.ephemeral = Secret(bytes: random(KeyExchange.keyBytes))
         self.stage = stage
+        self.ownLinks = links
         self.standing = standing
     }
 

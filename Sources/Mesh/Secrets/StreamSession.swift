@@ -13,6 +13,8 @@ package struct StreamSession: Sendable {
     /// The proof of admission that the initiator showed, if it did: its signatures fit, and it is the initiator's own.
     /// Of a joiner it is always there, and not expired.
     package let admission: Admission?
+    /// Of a data link; nil for a control stream, and for a joiner's.
+    package let link: LinkTerms?
     package var sealing: StreamCipher
     package var opening: StreamCipher
 }

@@ -30,6 +30,26 @@ package final class RequestMetrics: Sendable {
         latency.record(micros: micros)
     }
 
+    /// Everything together.
+    package var totals: TrafficReport {
+        var report = TrafficReport()
+        report.receivedBytes = received.value
+        report.sentBytes = sent.value
+        report.inFlight = max(0, inFlight.load(ordering: .relaxed))
+        report.latencies = [UInt64](repeating: 0, count: LatencyHistogram.boundsMicros.count + 1)
+        for shard in shards {
+            let series = shard.snapshot()
+            for (key, counter) in series.counters {
+                report.requests += counter.value
+                if key.status >= 500 { report.failures += counter.value }
+            }
+            for histogram in series.latencies.values {
+                for (index, count) in histogram.snapshot.counts.enumerated() { report.latencies[index] += count }
+            }
+        }
+        return report
+    }
+
     /// Adds everything to a page of Prometheus text.
     package func write(to page: inout PrometheusText) {
         var counts: [(labels: [(String, String)], value: UInt64)] = []

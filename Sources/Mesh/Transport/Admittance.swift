@@ -195,6 +195,9 @@ struct Admittance: Sendable {
             }
         }
 
+        /// Nobody calls a newcomer.
+        func didPart(_ connection: ControlConnection, with socket: LinkSocket) {}
+
         func leave(_ connection: ControlConnection) {
             isDone = true
             connection.end(nil)

@@ -26,6 +26,8 @@ struct Beginning: Sendable {
     let token: JoinToken?
     let loop: any EventLoop
     let folder: MeshFolder
+    let board: PresenceBoard
+    let linkDoor: LinkDoor
     let logger: Logger
     /// False when the node was stopped meanwhile.
     let isWanted: @Sendable () -> Bool
@@ -47,7 +49,7 @@ struct Beginning: Sendable {
             let named = (entry?.members ?? []).prefix(Self.greetedMax) + (try await resolved(settings.seeds))
             let greet = named + met.prefix(Self.greetedMax)
             let settled = settingsSettled(by: state)
-            let driver = try await loop.submit { [identity, loop, folder, logger] in
+            let driver = try await loop.submit { [identity, loop, folder, board, linkDoor, logger] in
                 let driver = MembershipDriver(
                     loop: loop,
                     settings: settled,
@@ -56,6 +58,8 @@ struct Beginning: Sendable {
                     endpoint: endpoint,
                     remembered: remembered,
                     folder: folder,
+                    board: board,
+                    linkDoor: linkDoor,
                     logger: logger
                 )
                 door.value = driver
@@ -115,7 +119,7 @@ struct Beginning: Sendable {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             // Callers wait in the kernel until the driver is there.
             .serverChannelOption(.autoRead, value: false)
-            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in
                 guard let driver = door.value else { return channel.close() }
                 driver.accept(channel)

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import NIOCore
 internal import Swim
 
@@ -8,12 +9,15 @@ protocol ControlOwner: AnyObject {
     func take(_ kind: StreamKind, _ body: [UInt8], from connection: ControlConnection)
     /// The end, once; `refusal` says why this side gave up, if it did.
     func didClose(_ connection: ControlConnection, refusal: ControlConnection.Refusal?)
+    /// The handshake was for a data link: the socket goes its own way, and this is the end here.
+    func didPart(_ connection: ControlConnection, with socket: LinkSocket)
 }
 
 /// One control stream: a handshake in length-prefixed messages, then sealed frames, the first byte of each its kind.
 ///
 /// Nothing is answered to anybody who proves nothing, and whatever goes wrong closes the connection: the machine above
-/// lives with lost frames. Lives on the node's event loop.
+/// lives with lost frames. A data link begins as one, and leaves with its socket when the handshake is over. Lives on the
+/// node's event loop.
 final class ControlConnection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
@@ -26,6 +30,8 @@ final class ControlConnection: ChannelInboundHandler {
         /// Under which epoch it proved itself.
         let epoch: UInt32
         let admission: Admission?
+        /// What was agreed upon for a data link; nil for a control stream.
+        let link: LinkTerms?
     }
 
     enum Refusal: Sendable {
@@ -43,6 +49,8 @@ final class ControlConnection: ChannelInboundHandler {
         case connecting
         case shaking(StreamHandshake)
         case open(sealing: StreamCipher, opening: StreamCipher)
+        /// A data link, whose last message of the handshake may still be on its way into the socket.
+        case parting(StreamSession, LinkTerms)
         case closed
     }
 
@@ -53,6 +61,8 @@ final class ControlConnection: ChannelInboundHandler {
     let endpoint: Endpoint?
     /// The epoch under which this side opened the connection.
     let epoch: UInt32
+    /// Who waits for the data link that this is to be.
+    let dial: LinkDial?
     private(set) var peer: Peer?
     /// Who called proved that it knows a secret of the mesh; until then it is nobody.
     private(set) var hasKnocked = false
@@ -73,6 +83,7 @@ final class ControlConnection: ChannelInboundHandler {
         expected: NodeID? = nil,
         endpoint: Endpoint? = nil,
         epoch: UInt32 = 0,
+        dial: LinkDial? = nil,
         now: Micros
     ) {
         self.owner = owner
@@ -80,6 +91,7 @@ final class ControlConnection: ChannelInboundHandler {
         self.expected = expected
         self.endpoint = endpoint
         self.epoch = epoch
+        self.dial = dial
         openedAt = now
         usedAt = now
     }
@@ -120,7 +132,7 @@ final class ControlConnection: ChannelInboundHandler {
         switch phase {
         case .shaking: bytesMax = StreamHandshake.messageBytesMax
         case .open: bytesMax = StreamCipher.sealedBytesMax
-        case .connecting, .closed: return nil
+        case .connecting, .parting, .closed: return nil
         }
         guard let length = input.getInteger(at: input.readerIndex, as: UInt32.self) else { return nil }
         guard length > 0, Int(length) <= bytesMax else {
@@ -151,7 +163,7 @@ final class ControlConnection: ChannelInboundHandler {
             else { return end(.frame) }
             phase = .open(sealing: sealing, opening: opening)
             owner?.take(kind, Array(plain.dropFirst()), from: self)
-        case .connecting, .closed: return
+        case .connecting, .parting, .closed: return
         }
     }
 
@@ -161,9 +173,15 @@ final class ControlConnection: ChannelInboundHandler {
             key: session.key,
             right: session.right,
             epoch: session.epoch,
-            admission: session.admission
+            admission: session.admission,
+            link: session.link
         )
         self.peer = peer
+        if let terms = session.link {
+            phase = .parting(session, terms)
+            guard let owner, owner.admits(self, peer) else { return end(.peer) }
+            return part()
+        }
         phase = .open(sealing: session.sealing, opening: session.opening)
         guard let owner, owner.admits(self, peer) else { return end(.peer) }
         for frame in drain() { seal(frame) }
@@ -187,7 +205,7 @@ final class ControlConnection: ChannelInboundHandler {
             guard waiting.count < Self.waitingFramesMax else { return false }
             waiting.append(frame)
             pendingBytes += frame.count
-        case .closed: return false
+        case .parting, .closed: return false
         }
         return true
     }
@@ -213,7 +231,26 @@ final class ControlConnection: ChannelInboundHandler {
         buffer.writeBytes(bytes)
         let count = buffer.readableBytes
         pendingBytes += count
-        channel.writeAndFlush(buffer).assumeIsolated().whenComplete { _ in self.pendingBytes -= count }
+        channel.writeAndFlush(buffer).assumeIsolated().whenComplete { _ in
+            self.pendingBytes -= count
+            self.part()
+        }
+    }
+
+    // MARK: Parting
+
+    /// Gives the socket of a data link away when nothing of the handshake waits for it: a second descriptor of it, since
+    /// the first one belongs to this loop's channel and closes with it.
+    private func part() {
+        guard case .parting(let session, let terms) = phase, pendingBytes == 0, let channel else { return }
+        let copied = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+            of: NIOBSDSocket.Handle.self
+        ) { fcntl($0, F_DUPFD_CLOEXEC, 0) }
+        guard let descriptor = copied ?? nil, descriptor >= 0 else { return end(.lost) }
+        phase = .closed
+        channel.close(promise: nil)
+        let socket = LinkSocket(descriptor: descriptor, session: session, terms: terms, leftover: input)
+        owner?.didPart(self, with: socket)
     }
 
     // MARK: The end

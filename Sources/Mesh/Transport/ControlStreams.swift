@@ -24,7 +24,7 @@ final class ControlStreams: ControlOwner {
     /// What the node behind the streams decides.
     protocol Rules: AnyObject {
         /// How to call a peer, or whoever listens; nil when there is nothing to prove oneself with.
-        func call(_ peer: NodeID?) -> (handshake: StreamHandshake, epoch: UInt32)?
+        func call(_ peer: NodeID?, link: LinkOffer?) -> (handshake: StreamHandshake, epoch: UInt32)?
         func listen() -> StreamHandshake
         func admits(_ connection: ControlConnection, _ peer: ControlConnection.Peer) -> Bool
         func take(_ kind: StreamKind, _ body: [UInt8], from connection: ControlConnection)
@@ -32,6 +32,8 @@ final class ControlStreams: ControlOwner {
         func didFail(_ peer: NodeID?, epoch: UInt32)
         /// A member's machine refused a connection, or one that was in use broke off: its process may be gone.
         func didLose(_ peer: NodeID, isRefused: Bool)
+        /// A caller's data link.
+        func takeLink(_ socket: LinkSocket)
     }
 
     private static let outboundMax = 512
@@ -40,6 +42,8 @@ final class ControlStreams: ControlOwner {
     private static let strangersMax = 256
     private static let strangersPerAddressMax = 64
     private static let handshakeMicros: Micros = 5_000_000
+    /// Calls wait for data links, and have other holders to turn to.
+    private static let linkHandshakeMicros: Micros = 2_000_000
     private static let idleMicros: Micros = 60_000_000
 
     private let loop: any EventLoop
@@ -99,9 +103,14 @@ final class ControlStreams: ControlOwner {
 
     // MARK: Opening
 
-    private func dial(_ endpoint: Endpoint, expected: NodeID?) -> ControlConnection? {
+    /// Opens a data link. `dial.done` is called once, unless this says false.
+    func dialLink(to peer: NodeID, at endpoint: Endpoint, _ link: LinkDial) -> Bool {
+        dial(endpoint, expected: peer, link: link) != nil
+    }
+
+    private func dial(_ endpoint: Endpoint, expected: NodeID?, link: LinkDial? = nil) -> ControlConnection? {
         guard !isStopped, all.count(where: { $0.value.isOutbound }) < Self.outboundMax,
-            let address = endpoint.socketAddress, let call = rules.call(expected)
+            let address = endpoint.socketAddress, let call = rules.call(expected, link: link?.offer)
         else { return nil }
         numbers.opened += 1
         let connection = ControlConnection(
@@ -110,12 +119,13 @@ final class ControlStreams: ControlOwner {
             expected: expected,
             endpoint: endpoint,
             epoch: call.epoch,
+            dial: link,
             now: clock()
         )
         all[ObjectIdentifier(connection)] = connection
         let connecting = ClientBootstrap(group: loop)
-            .connectTimeout(.microseconds(Self.handshakeMicros))
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .connectTimeout(.microseconds(link == nil ? Self.handshakeMicros : Self.linkHandshakeMicros))
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .connect(to: address)
         connecting.assumeIsolated().whenComplete { result in
             guard case .success(let channel) = result,
@@ -184,8 +194,20 @@ final class ControlStreams: ControlOwner {
         rules.take(kind, body, from: connection)
     }
 
+    func didPart(_ connection: ControlConnection, with socket: LinkSocket) {
+        all[ObjectIdentifier(connection)] = nil
+        if let dial = connection.dial { dial.done(.success(socket)) } else { rules.takeLink(socket) }
+    }
+
     func didClose(_ connection: ControlConnection, refusal: ControlConnection.Refusal?) {
         all[ObjectIdentifier(connection)] = nil
+        if let dial = connection.dial {
+            switch refusal {
+            case .handshake(.incompatible(let theirs)): dial.done(.failure(.incompatible(theirs)))
+            case .handshake(.expelled): dial.done(.failure(.expelled))
+            default: dial.done(.failure(.notConnected))
+            }
+        }
         for peer in [connection.peer?.id, connection.expected].compactMap({ $0 }) where byPeer[peer] === connection {
             byPeer[peer] = nil
         }
@@ -216,7 +238,8 @@ final class ControlStreams: ControlOwner {
     func sweep() {
         let now = clock()
         for connection in all.values {
-            if !connection.isOpen, now - connection.openedAt > Self.handshakeMicros {
+            let waitMicros = connection.dial == nil ? Self.handshakeMicros : Self.linkHandshakeMicros
+            if !connection.isOpen, now - connection.openedAt > waitMicros {
                 connection.end(.timeout)
             } else if now - connection.usedAt > (connection.isOutbound ? Self.idleMicros : 2 * Self.idleMicros) {
                 connection.end(nil)

@@ -5,12 +5,12 @@ package import Swim
 /// | bytes | question            | answer                                                       |
 /// |-------|---------------------|--------------------------------------------------------------|
 /// | 4     | `mLAN`              | `mLAN`                                                       |
-/// | 1     | version, 1          | version, 1                                                   |
+/// | 1     | version, 2          | version, 2                                                   |
 /// | 1     | 0                   | 1                                                            |
 /// | 8     | nonce               | the same nonce                                               |
-/// | 16    | zero, to 256 in all | node id                                                      |
+/// | 16    | zero, to 512 in all | node id                                                      |
 /// | 8     |                     | free bytes                                                   |
-/// | rest  |                     | name, program version, mesh address: each a length (1) and UTF-8 |
+/// | rest  |                     | name, program version, mesh address, admin address: each a length (1) and UTF-8 |
 ///
 /// Nobody proves anything here: an answer is text to look at, never a reason to trust. A question is as long as the
 /// longest answer, so that nobody can use a node to send more than was sent to it.
@@ -18,11 +18,11 @@ package enum LanMessage: Equatable, Sendable {
     case question(nonce: UInt64)
     case answer(nonce: UInt64, LanNode)
 
-    package static let questionBytes = 256
+    package static let questionBytes = 512
     private static let magic = Array("mLAN".utf8)
-    private static let version: UInt8 = 1
-    /// Bytes of a name, a version and an address: what a node may call itself, and an address with an IPv6 in it.
-    private static let limits = [63, 32, 96]
+    private static let version: UInt8 = 2
+    /// Bytes of a name, a version and two addresses: what a node may call itself, and an address with an IPv6 in it.
+    private static let limits = [63, 32, 96, 96]
 
     package var encoded: [UInt8] {
         var bytes = Self.magic + [Self.version]
@@ -34,7 +34,7 @@ package enum LanMessage: Equatable, Sendable {
         case .answer(let nonce, let node):
             bytes.append(1)
             for word in [nonce, node.id.high, node.id.low, node.freeBytes] { Self.put(word, into: &bytes) }
-            for (text, limit) in zip([node.name, node.version, node.mesh], Self.limits) {
+            for (text, limit) in zip([node.name, node.version, node.mesh, node.admin], Self.limits) {
                 let field = Array(text.utf8.prefix(limit))
                 bytes.append(UInt8(field.count))
                 bytes.append(contentsOf: field)
@@ -67,7 +67,7 @@ package enum LanMessage: Equatable, Sendable {
             let id = NodeID(high: high, low: low)
             self = .answer(
                 nonce: nonce,
-                LanNode(id: id, name: texts[0], version: texts[1], mesh: texts[2], freeBytes: free)
+                LanNode(id: id, name: texts[0], version: texts[1], mesh: texts[2], admin: texts[3], freeBytes: free)
             )
         default:
             return nil
@@ -94,13 +94,16 @@ package struct LanNode: Equatable, Sendable {
     package let version: String
     /// Where it listens for other nodes.
     package let mesh: String
+    /// Where its admin face is, for who wants to invite it.
+    package let admin: String
     package let freeBytes: UInt64
 
-    package init(id: NodeID, name: String, version: String, mesh: String, freeBytes: UInt64) {
+    package init(id: NodeID, name: String, version: String, mesh: String, admin: String = "", freeBytes: UInt64) {
         self.id = id
         self.name = name
         self.version = version
         self.mesh = mesh
+        self.admin = admin
         self.freeBytes = freeBytes
     }
 }

@@ -22,6 +22,17 @@ package struct MemberLog: Sendable {
 
     package init(waitMicros: Micros) { self.waitMicros = waitMicros }
 
+    /// The same for the log of events.
+    package static func draft(_ status: Status, name: String, isSelf: Bool) -> EventDraft {
+        let severity: MeshEvent.Severity =
+            switch status {
+            case .alive, .left: .note
+            case .suspect: .warning
+            case .dead, .expelled: .error
+            }
+        return EventDraft(.member, severity, "\(name) is \(status)", about: isSelf ? nil : name)
+    }
+
     /// Those whose status is known already, from an earlier life.
     package mutating func remember(_ id: NodeID, _ status: Status) { shown[id] = status }
 

@@ -11,8 +11,11 @@ extension MembershipDriver {
         case .changed(let member, _, let status, _):
             viewChangedAt = Self.clock()
             noteChange(member, status)
-        case .usable: break
-        case .refuted: logger.notice("refuted a suspicion")
+            notePresence(member)
+        case .usable(let member, _): notePresence(member)
+        case .refuted:
+            logger.notice("refuted a suspicion")
+            settings.news(EventDraft(.member, .note, "refuted a suspicion: others had not heard this node"))
         case .described(let member, _, let bytes): noteDescription(member, bytes)
         case .forgotten(let member):
             sealer.forget(member)
@@ -23,19 +26,26 @@ extension MembershipDriver {
             clockSkews[member] = nil
             nameless.removeAll { $0.id == member }
             failedCalls[member] = nil
+            incompatible.remove(member)
+            notePresence(member)
         case .departed:
             departure?.succeed()
             departure = nil
         case .decreed(let decree): noteDecree(decree)
         case .expelled(let decree):
             ownExpulsion = decree
+            notePresence(id)
             logger.error("this node was expelled", metadata: ["reason": "\(decree.reason)"])
+            settings.news(EventDraft(.member, .error, "this node was expelled: \(decree.reason)"))
         case .isolated(let isAlone):
             isIsolated = isAlone
             if isAlone {
                 logger.warning("most questions of this node go unanswered: it condemns nobody")
+                let text = "most questions of this node go unanswered: it condemns nobody"
+                settings.news(EventDraft(.member, .error, text))
             } else {
                 logger.notice("others are heard again")
+                settings.news(EventDraft(.member, .note, "others are heard again"))
             }
         }
     }
@@ -74,11 +84,15 @@ extension MembershipDriver {
                 keys.forget(target)
                 streams?.cut(target)
             }
+            let text = "the administrator expels \(label(target)): \(decree.reason)"
+            settings.news(EventDraft(.keys, .warning, text, about: label(target)))
             logger.notice(
                 "the administrator expels \(label(target))",
                 metadata: ["epoch": "\(decree.newEpoch)", "reason": "\(decree.reason)"]
             )
         case .rotate:
+            let text = "the administrator rotates the keys: epoch \(decree.newEpoch), \(decree.reason)"
+            settings.news(EventDraft(.keys, .note, text))
             logger.notice(
                 "the administrator rotates the keys",
                 metadata: ["epoch": "\(decree.newEpoch)", "reason": "\(decree.reason)"]
@@ -110,6 +124,7 @@ extension MembershipDriver {
         guard let description = Description(bytes: bytes) else { return }
         descriptions[member] = description
         savedNames[member] = nil
+        notePresence(member)
         write(memberLog.name(member))
     }
 
@@ -137,6 +152,7 @@ extension MembershipDriver {
                 "member \(label(line.id)) is \(line.status)",
                 metadata: ["id": "\(line.id)", "address": "\(address)"]
             )
+            settings.news(MemberLog.draft(line.status, name: label(line.id), isSelf: line.id == id))
         }
     }
 }

@@ -32,6 +32,7 @@ extension MembershipDriver {
                 sealer.update(Self.understood(state.keyring))
                 saveState()
                 logger.notice("sealing with key epoch \(epoch) from now on")
+                settings.news(EventDraft(.keys, .note, "seals with key epoch \(epoch) from now on"))
             }
         }
     }
@@ -91,6 +92,7 @@ extension MembershipDriver {
         sealer.update(Self.understood(state.keyring))
         keys.hold(epoch, isInUse: isInUse, at: Self.clock())
         logger.notice("holding key epoch \(epoch)")
+        settings.news(EventDraft(.keys, .note, "holds key epoch \(epoch)"))
     }
 
     // MARK: The administrator's word

@@ -5,12 +5,13 @@ internal import Swim
 extension MembershipDriver: ControlStreams.Rules {
     // MARK: Who may speak
 
-    func call(_ peer: NodeID?) -> (handshake: StreamHandshake, epoch: UInt32)? {
+    func call(_ peer: NodeID?, link: LinkOffer?) -> (handshake: StreamHandshake, epoch: UInt32)? {
         guard ownExpulsion == nil, let epoch = epochToCall(peer) else { return nil }
         let admission = state.admission.flatMap { try? Admission($0) }
         let handshake = StreamHandshake.initiator(
             identity,
             .member(state.keyring, epoch: epoch),
+            link: link,
             admission: admission,
             expecting: peer,
             standing: standing
@@ -23,6 +24,7 @@ extension MembershipDriver: ControlStreams.Rules {
             identity,
             keyring: state.keyring,
             now: WallClock.unixSeconds,
+            links: LinkOffer(traffic: 0, versions: settings.linkVersions),
             standing: standing
         )
     }
@@ -58,6 +60,7 @@ extension MembershipDriver: ControlStreams.Rules {
             welcome(peer, on: connection)
             return true
         }
+        if peer.link != nil { return admitsLink(peer, on: connection) }
         // A stranger that called must show that it was let in; one that this node called proved that it is a member.
         guard connection.isOutbound || isMember(peer.id) || peer.admission != nil else {
             refusedStrangers += 1
@@ -68,6 +71,49 @@ extension MembershipDriver: ControlStreams.Rules {
         // Whoever comes with an older epoch slept through a rotation, and is given the newer one without asking.
         if peer.epoch < keys.newest, isMember(peer.id) { give(to: peer.id, holding: peer.epoch, on: connection) }
         return true
+    }
+
+    /// Data is for members only, under an epoch that is not over: who was just let in, or slept through a rotation, first
+    /// becomes known, or asks for the new secret, on a control stream.
+    private func admitsLink(_ peer: ControlConnection.Peer, on connection: ControlConnection) -> Bool {
+        guard isMember(peer.id), sealer.keyring.secret(peer.epoch) != nil else {
+            refusedStrangers += 1
+            return false
+        }
+        if connection.isOutbound { failedCalls[connection.expected] = nil }
+        return true
+    }
+
+    // MARK: Data links
+
+    func takeLink(_ socket: LinkSocket) { linkDoor.hand(socket) }
+
+    /// Opens a data link for the node's links.
+    func dialLink(
+        to peer: NodeID,
+        traffic: UInt8,
+        _ done: @escaping @Sendable (Result<LinkSocket, LinkFailure>) -> Void
+    ) {
+        guard ownExpulsion == nil, !isExpelled(peer) else { return done(.failure(.expelled)) }
+        let offer = LinkOffer(traffic: traffic, versions: settings.linkVersions)
+        let this = NIOLoopBound(self, eventLoop: loop)
+        let done: @Sendable (Result<LinkSocket, LinkFailure>) -> Void = { result in
+            this.value.noteLink(to: peer, result)
+            done(result)
+        }
+        guard let endpoint = endpoint(of: peer), let streams,
+            streams.dialLink(to: peer, at: endpoint, LinkDial(offer: offer, done: done))
+        else { return done(.failure(.notConnected)) }
+    }
+
+    /// An upgrade that left somebody behind is the operator's business: one line for each time that it begins.
+    private func noteLink(to peer: NodeID, _ result: Result<LinkSocket, LinkFailure>) {
+        switch result {
+        case .success: incompatible.remove(peer)
+        case .failure(let failure):
+            guard case .incompatible = failure, incompatible.insert(peer).inserted else { return }
+            logger.error("\(label(peer)) cannot be asked for data: \(failure)", metadata: ["id": "\(peer)"])
+        }
     }
 
     /// Gives a newcomer what it needs to be a member. That others know it is for it to bring about.

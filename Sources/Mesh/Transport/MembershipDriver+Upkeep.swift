@@ -58,6 +58,7 @@ extension MembershipDriver {
             let known = membership.description(of: member)
             if let description = Description(bytes: known) {
                 descriptions[member] = description
+                notePresence(member)
                 write(memberLog.name(member))
                 continue
             }
@@ -93,6 +94,7 @@ extension MembershipDriver {
         }
         told = description
         toldAt = now
+        notePresence(id)
         hasNews = true
         command(.describe(bytes))
     }

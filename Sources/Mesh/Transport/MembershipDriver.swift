@@ -13,6 +13,8 @@ final class MembershipDriver {
     let signer: MeshSigner
     let logger: Logger
     let folder: MeshFolder
+    let board: PresenceBoard
+    let linkDoor: LinkDoor
     let startedAt: Micros
     var state: MeshState
     var membership: Membership
@@ -35,6 +37,8 @@ final class MembershipDriver {
     var told: Description
     var toTell: Description?
     var toldAt: Micros = .min
+    /// Members of whom the board does not know the newest.
+    var unposted: Set<NodeID> = []
 
     // Upkeep.
     var hasNews = true
@@ -50,6 +54,8 @@ final class MembershipDriver {
     var viewChangedAt: Micros = .min
     var seedsSoughtAt: Micros
     var isSeekingSeeds = false
+    /// Members to whom data links failed because no version of the protocol is common.
+    var incompatible: Set<NodeID> = []
     var refusedStrangers: UInt64 = 0
     var refusedOutcasts: UInt64 = 0
     var departure: EventLoopPromise<Void>?
@@ -75,6 +81,8 @@ final class MembershipDriver {
         endpoint: Endpoint,
         remembered: Remembered,
         folder: MeshFolder,
+        board: PresenceBoard,
+        linkDoor: LinkDoor,
         logger: Logger
     ) {
         let now = Self.clock()
@@ -83,6 +91,8 @@ final class MembershipDriver {
         self.identity = identity
         self.logger = logger
         self.folder = folder
+        self.board = board
+        self.linkDoor = linkDoor
         self.state = state
         startedAt = now
         seedsSoughtAt = now
@@ -172,7 +182,9 @@ final class MembershipDriver {
             signer.learn(member.record.key)
             memberLog.remember(member.record.id, member.status)
             nameless.append((member.record.id, 0))
+            notePresence(member.record.id)
         }
+        notePresence(id)
         server.setOption(.autoRead, value: true).assumeIsolated().whenSuccess { server.read() }
         toldAt = startedAt
         write([MemberLog.Line(id: id, status: .alive)])

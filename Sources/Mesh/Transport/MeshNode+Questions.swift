@@ -93,4 +93,18 @@ extension MeshNode {
             )
         }
     }
+
+    /// The name of the mesh, which never changes.
+    package func meshID() async throws(MeshError) -> MeshID { try await ask { $0.state.keyring.meshID } }
+
+    /// The secret that signs sessions of the admin face: of this epoch, or of the one to sign with now. Nil when it is
+    /// not held any more, or somebody who holds it was expelled.
+    package func sessionSecret(_ epoch: UInt32? = nil) async throws(MeshError) -> (epoch: UInt32, secret: Secret)? {
+        try await ask { driver in
+            let ring = driver.state.keyring
+            let wanted = epoch ?? driver.keys.newest
+            guard wanted >= ring.strangerEpochMin, let secret = ring.secret(wanted) else { return nil }
+            return (wanted, secret)
+        }
+    }
 }

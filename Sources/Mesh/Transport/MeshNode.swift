@@ -31,6 +31,8 @@ package final class MeshNode: Sendable {
     private let identity: NodeIdentity
     private let logger: Logger
     private let token: JoinToken?
+    let board: PresenceBoard
+    let linkDoor = LinkDoor()
     private let phase = Mutex(Phase.idle)
 
     /// Refuses settings that cannot work before anything is opened.
@@ -38,6 +40,7 @@ package final class MeshNode: Sendable {
         self.settings = settings
         self.identity = identity
         self.logger = logger
+        board = PresenceBoard(own: identity.id)
         do throws(TokenError) {
             if let text = settings.joinToken { token = try JoinToken(parsing: text) } else { token = nil }
         } catch { throw .badToken(error.description) }
@@ -65,6 +68,8 @@ package final class MeshNode: Sendable {
             token: token,
             loop: group.next(),
             folder: engine.folder,
+            board: board,
+            linkDoor: linkDoor,
             logger: logger,
             isWanted: { [weak self] in self?.isStopped == false }
         )
@@ -187,4 +192,19 @@ package final class MeshNode: Sendable {
         guard let driver = try? driver else { return }
         driver.eventLoop.execute { body(driver.value) }
     }
+
+    // MARK: Data links
+
+    /// Opens a data link to a member; `done` is called once, unless the node stops meanwhile.
+    func dialLink(
+        to peer: NodeID,
+        traffic: UInt8,
+        _ done: @escaping @Sendable (Result<LinkSocket, LinkFailure>) -> Void
+    ) {
+        guard let driver = try? driver else { return done(.failure(.notConnected)) }
+        driver.eventLoop.execute { driver.value.dialLink(to: peer, traffic: traffic, done) }
+    }
+
+    /// A data link that was in use broke off: the membership looks at the peer soon.
+    func linkBroke(_ peer: NodeID) { tell { $0.didLose(peer, isRefused: false) } }
 }

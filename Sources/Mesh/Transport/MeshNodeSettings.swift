@@ -32,6 +32,10 @@ package struct MeshNodeSettings: Sendable {
     package var nameWaitMicros: Micros = 3_000_000
     /// How long a stop waits for the goodbye to go out.
     package var leaveMicros: Micros = 5_000_000
+    /// The versions of the protocol on data links that are offered to others; a mesh is upgraded node by node.
+    package var linkVersions = Links.versions
+    /// Is told what membership came to believe, on the node's loop: it must not block.
+    package var news: @Sendable (EventDraft) -> Void = { _ in }
 
     package init(listenHost: String, listenPort: Int, directory: String, description: Description) {
         self.listenHost = listenHost

@@ -43,6 +43,16 @@ package struct MeshState: Sendable {
     /// Where the admin key is kept on the node that founded the mesh: 64 hexadecimal digits.
     package static func adminKeyFile(in directory: String) -> String { directory + "/admin-key" }
 
+    /// Whether the node of this directory is at home in the mesh that it founded, or will found one with its next start.
+    /// With a token for another mesh a founder that never met anybody goes there.
+    package static func isFounder(in directory: String, token: String?) throws(MeshError) -> Bool {
+        guard let state = try read(from: directory) else { return token == nil }
+        guard state.isFounder, !state.hasMet, let token else { return state.isFounder }
+        do throws(TokenError) {
+            return try JoinToken(parsing: token).meshID == state.keyring.meshID
+        } catch { throw .badToken(error.description) }
+    }
+
     /// What the directory holds; nil before the first start.
     package static func read(from directory: String) throws(MeshError) -> MeshState? {
         let path = file(in: directory)

@@ -12,28 +12,44 @@ final class Condition: Sendable {
         var lookedMillis: UInt64?
         var isReadOnly = false
         var failure: String?
+        var logicalBytes: UInt64 = 0
     }
 
     private let directory: String
     private let calls: DiskCalls
     private let freeMin: UInt64
     private let freeResume: UInt64
+    private let logicalMax: UInt64
     private let state = Mutex(State())
 
     init(_ directory: String, _ settings: StoreSettings, _ calls: DiskCalls) {
         self.directory = directory
         self.calls = calls
         freeMin = settings.diskFreeBytesMin
+        logicalMax = settings.logicalBytesMax
         freeResume = max(settings.diskFreeBytesResume, settings.diskFreeBytesMin)
     }
 
+    /// What the objects here have; the committer tells it after each batch.
+    func note(logicalBytes: Int64) {
+        guard logicalMax != .max else { return }
+        state.withLock { $0.logicalBytes = UInt64(max(0, logicalBytes)) }
+    }
+
+    /// How many more bytes of objects are allowed.
+    private func room(_ state: State) -> UInt64 { logicalMax - min(logicalMax, state.logicalBytes) }
+
     /// Throws when the store failed, or, if the write adds bytes, when the disk is over its watermark.
-    func admit(growing: Bool) throws {
+    ///
+    /// `isClients`: bytes that a client brings. Only those are held to the limit of bytes that was set: small state,
+    /// compaction and what repair owes go on as long as the disk has room.
+    func admit(growing: Bool, isClients: Bool = false) throws {
         let now = Clock.monotonicMillis()
         try state.withLock { state in
             if let failure = state.failure { throw StoreError.io(what: failure) }
             guard growing else { return }
             look(&state, now)
+            if isClients, room(state) == 0 { throw StoreError.diskFull(freeBytes: 0) }
             if state.isReadOnly { throw StoreError.diskFull(freeBytes: state.freeBytes) }
         }
     }
@@ -67,7 +83,9 @@ final class Condition: Sendable {
         let now = Clock.monotonicMillis()
         return state.withLock { state in
             look(&state, now)
-            return (state.freeBytes, state.isReadOnly || state.failure != nil, state.failure)
+            let room = room(state)
+            let isReadOnly = state.isReadOnly || room == 0 || state.failure != nil
+            return (min(state.freeBytes, room), isReadOnly, state.failure)
         }
     }
 }

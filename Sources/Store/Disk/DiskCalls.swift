@@ -6,8 +6,18 @@ struct DiskCalls: Sendable {
     var write: @Sendable (_ file: Int32, _ pieces: [UnsafeRawBufferPointer], _ offset: UInt64) -> Int
     var sync: @Sendable (_ file: Int32) -> Int
     var read: @Sendable (_ file: Int32, _ into: UnsafeMutableRawBufferPointer, _ offset: UInt64) -> Int
+    /// The same, of what is in memory only: less, or `EAGAIN`, where the disk would have to be asked.
+    var readCached: @Sendable (_ file: Int32, _ into: UnsafeMutableRawBufferPointer, _ offset: UInt64) -> Int
     /// Bytes that this process may still write to the file system of a directory.
     var freeBytes: @Sendable (_ directory: String) -> UInt64?
+
+    /// RWF_NOWAIT of Linux, a macro that Swift does not see.
+    private static let noWait: Int32 = 8
+
+    private typealias ReadVector = @convention(c) (Int32, UnsafePointer<iovec>, Int32, Int, Int32) -> Int
+
+    /// Missing from the module map of Glibc, so it is looked up. The symbol has had this type since glibc 2.26.
+    private static let preadv2 = dlsym(nil, "preadv2").map { unsafeBitCast($0, to: ReadVector.self) }
 
     static let system = DiskCalls(
         write: { file, pieces, offset in
@@ -25,6 +35,12 @@ struct DiskCalls: Sendable {
         sync: { fdatasync($0) == 0 ? 0 : -Int(errno) },
         read: { file, bytes, offset in
             let count = pread(file, bytes.baseAddress, bytes.count, Int(offset))
+            return count < 0 ? -Int(errno) : count
+        },
+        readCached: { file, bytes, offset in
+            guard let preadv2 else { return -Int(EAGAIN) }
+            var vector = iovec(iov_base: bytes.baseAddress, iov_len: bytes.count)
+            let count = preadv2(file, &vector, 1, Int(offset), noWait)
             return count < 0 ? -Int(errno) : count
         },
         freeBytes: { directory in

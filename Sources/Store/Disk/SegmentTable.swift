@@ -41,6 +41,9 @@ final class SegmentTable: Sendable {
         }
     }
 
+    /// The file, if it is open.
+    func opened(_ id: UInt32) -> SegmentFile? { state.withLock { $0.open[id] } }
+
     func remove(_ id: UInt32) {
         state.withLock {
             $0.open[id] = nil

@@ -4,12 +4,11 @@ extension Doctor {
     func examineIndex() throws {
         try guarded("the whole file") { try examineIntegrity() }
         try guarded("meta") { try examineScrub() }
-        try guarded("buckets") { try examineBuckets() }
-        try guarded("registers") { try examineRegisters() }
+        try guarded("small state") { try examineSmallState() }
         try guarded("segments") { try examineSegmentRows() }
         try guarded("versions") { try examineVersions() }
+        try guarded("instances") { try examineInstances() }
         try guarded("nulls") { try examineNulls() }
-        try guarded("uploads") { try examineUploads() }
         try guarded("garbage") { try examineGarbage() }
         try guarded("bodies") { try examineBodies() }
         try guarded("extents") { try examineExtents() }
@@ -53,23 +52,18 @@ extension Doctor {
         }
     }
 
-    private func examineBuckets() throws {
-        try each("SELECT id, data FROM buckets") { row in
-            let id = BucketID(column: row.int(0))
-            guard let bucket = try? SmallRows.bucket(id, row.blob(1)) else {
-                return report.add(.error, "The row of bucket \(id.rawValue) in the table buckets is damaged.")
+    /// The names of buckets, for the sentences about their objects.
+    private func examineSmallState() throws {
+        try each("SELECT key, stamp, data FROM versions WHERE bucket = \(BucketID.system.column)") { row in
+            let found = try? RecordRow(bucket: .system, keyBytes: row.blob(0), stamp: row.blob(1), data: row.blob(2))
+            // A damaged row is reported with its table.
+            guard let record = found?.record, record.kind == .object, record.key.text.hasPrefix(BucketRow.prefix) else {
+                return
             }
-            buckets[id] = bucket
-        }
-    }
-
-    private func examineRegisters() throws {
-        try each("SELECT name, data FROM registers") { row in
-            let name = [UInt8](row.blob(0))
-            if (try? SmallRows.register(name, row.blob(1))) == nil {
-                let text = String(decoding: name, as: UTF8.self)
-                report.add(.error, "The row \(text) in the table registers is damaged.")
+            guard let bucket = BucketRow(encoded: record.attributes)?.bucket else {
+                return report.add(.error, "The row \(record.key.text) of small state holds no bucket.")
             }
+            if buckets[bucket.id] == nil { buckets[bucket.id] = bucket }
         }
     }
 
@@ -130,7 +124,7 @@ extension Doctor {
     private func claimGarbage(manifest id: Int64) throws {
         let row = try database.prepare("SELECT data FROM bodies WHERE id = ?1").bind(1, id)
         guard try row.step(), let parts = try? SmallRows.manifest(row.blob(0)) else { return }
-        for part in parts where !blobs.insert(part.blob.rawValue) {
+        for part in parts where part.blob != IndexWriter.noBlob && !blobs.insert(part.blob.rawValue) {
             report.add(.error, "The removed manifest \(id) names blob \(part.blob.rawValue), which is in use.")
         }
     }
@@ -202,6 +196,39 @@ extension Doctor {
             report.add(
                 .warning,
                 "The table counters counts \(counters.logicalBytes) bytes of objects, there are \(report.logicalBytes)."
+            )
+        }
+        if counters.systemRows != systemRows {
+            report.add(
+                .error,
+                "The table counters counts \(counters.systemRows) rows of small state, there are \(systemRows)."
+            )
+        }
+        let rowsWanted = try database.number("SELECT count(*) FROM wanted")
+        if !unwanted.isEmpty, rowsWanted == 0 {
+            wanted -= Int64(unwanted.count)
+            report.add(.note, "\(unwanted.count) rows are here without their bytes, and want none: as on a witness.")
+        } else {
+            for place in unwanted {
+                report.add(.error, "A version of \(place) lacks bytes, and the table wanted does not say so.")
+            }
+        }
+        if counters.wanted != wanted || rowsWanted != wanted {
+            report.add(
+                .warning,
+                "\(wanted) rows lack bytes, the table wanted has \(rowsWanted), the counters say \(counters.wanted)."
+            )
+        }
+        if counters.instances != instances {
+            report.add(
+                .warning,
+                "The table counters counts \(counters.instances) undecided changes, there are \(instances)."
+            )
+        }
+        if counters.marks != marks {
+            report.add(
+                .warning,
+                "The table counters counts \(counters.marks) tombstones and changes, there are \(marks)."
             )
         }
         for (id, segment) in segmentRows.sorted(by: { $0.key < $1.key }) {

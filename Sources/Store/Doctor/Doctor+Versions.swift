@@ -1,38 +1,125 @@
 /// Versions, uploads and what they name: a body, a manifest, blobs.
 extension Doctor {
     func examineVersions() throws {
-        var lastKey: [UInt8]?
-        var lastBucket: Int64?
+        var last = RowAddress(BucketID(rawValue: 0), Key([]))
+        var isPassed = false
         try each("SELECT bucket, key, stamp, data FROM versions") { row in
-            report.versions += 1
             let bucket = BucketID(column: row.int(0))
             let bytes = row.blob(1)
-            let isNewest = lastBucket != row.int(0) || !(lastKey.map { $0.elementsEqual(bytes) } ?? false)
-            if isNewest {
-                if lastBucket != row.int(0), buckets[bucket] == nil {
-                    report.add(
-                        .error,
-                        "The table versions holds objects of the bucket with id \(bucket.rawValue), which is not there."
-                    )
-                }
-                lastBucket = row.int(0)
-                lastKey = [UInt8](bytes)
+            if last.bucket != bucket || !last.key.bytes.elementsEqual(bytes) {
+                if last.bucket != bucket { try examineOwner(of: bucket) }
+                last = RowAddress(bucket, Key([UInt8](bytes)))
+                isPassed = false
             }
-            let key = Key(lastKey ?? [])
-            let place = name(bucket, key)
+            let place = name(bucket, last.key)
             guard
                 let found = try? RecordRow(
                     bucket: bucket,
-                    key: key,
+                    key: last.key,
                     keyBytes: bytes,
                     stamp: row.blob(2),
                     data: row.blob(3)
                 )
             else { return report.add(.error, "A row of the table versions is damaged: \(place).") }
-            report.logicalBytes += found.record.size
-            if found.record.isNull, !isNewest { try examineNull(found.record, place) }
+            let kind = found.record.kind
+            if !kind.isVersion { marks += 1 }
+            if found.record.isNull, !kind.isChange, isPassed { try examineNull(found.record, place) }
+            if !kind.isChange { isPassed = true }
+            switch bucket.space {
+            case .object:
+                guard kind.isVersion else { break }
+                report.versions += 1
+                report.logicalBytes += found.record.size
+            case .upload: try examineUpload(found.record)
+            case .part: try examinePart(found.record)
+            case .system: systemRows += 1
+            }
+            if found.lacksBytes { try examineWanted(found.record, place) }
             try examineBody(of: found, place)
         }
+        if leftoverBuckets > 0 {
+            report.add(.note, "Rows of writes that failed are left of \(leftoverBuckets) deleted buckets.")
+        }
+        if report.unfinishedUploads > 0 {
+            report.add(.note, "\(report.unfinishedUploads) unfinished multipart uploads hold \(partBytes) bytes.")
+        }
+        try each("SELECT id, data FROM uploads") { row in
+            let id = [UInt8](row.blob(0))
+            guard let address = try? SmallRows.upload(id, row.blob(1)) else {
+                return report.add(.error, "A row of the table uploads is damaged.")
+            }
+            if try current(address)?.kind != .object {
+                report.add(.error, "The table uploads names an upload that is not there.")
+            }
+        }
+    }
+
+    /// Before the rows of a bucket: is it there?
+    private func examineOwner(of bucket: BucketID) throws {
+        guard bucket.space != .system, buckets[bucket.within(.object)] == nil else { return }
+        let first = try database.prepare("SELECT key, stamp, data FROM versions WHERE bucket = ?1")
+            .bind(1, bucket.column)
+        while try first.step() {
+            guard
+                let row = try? RecordRow(
+                    bucket: bucket,
+                    keyBytes: first.blob(0),
+                    stamp: first.blob(1),
+                    data: first.blob(2)
+                ), row.record.kind.isVersion
+            else { continue }
+            if try isClosed(bucket) {
+                leftoverBuckets += 1
+                return
+            }
+            return report.add(
+                .error,
+                "The table versions holds objects of the bucket with id \(bucket.within(.object).rawValue), which is "
+                    + "not there."
+            )
+        }
+    }
+
+    /// Its deletion was under way here: a write that reached too few holders before that may have left its row, which
+    /// nobody was ever told of.
+    private func isClosed(_ bucket: BucketID) throws -> Bool {
+        try database.prepare("SELECT 1 FROM closed WHERE bucket = ?1").bind(1, bucket.within(.object).column).step()
+    }
+
+    /// An unfinished upload is found by its id through `uploads`.
+    private func examineUpload(_ record: Record) throws {
+        guard record.kind == .object else { return }
+        let place = name(record.bucket, record.key)
+        guard let upload = Upload(record) else {
+            return report.add(.error, "The row of \(place) says nothing about an upload.")
+        }
+        report.unfinishedUploads += 1
+        let id = upload.id.column
+        let row = try database.prepare("SELECT data FROM uploads WHERE id = ?1").bind(1, id)
+        guard try row.step() else {
+            return report.add(.error, "The \(place) is missing from the table uploads.")
+        }
+        // A damaged row is reported with its own table.
+        if let address = try? SmallRows.upload(id, row.blob(0)), address != upload.address {
+            report.add(.error, "The table uploads names another row than that of the \(place).")
+        }
+    }
+
+    private func examinePart(_ record: Record) throws {
+        guard record.kind == .object else { return }
+        guard let number = UploadKey.partNumber(of: record.key.bytes) else {
+            return report.add(.error, "The row of \(name(record.bucket, record.key)) says nothing about a part.")
+        }
+        partBytes += record.size
+        let upload = RowAddress(record.bucket.within(.upload), Key(Array(record.key.bytes.dropLast(2))))
+        if try current(upload)?.kind != .object {
+            report.add(.warning, "Part \(number) of an upload belongs to an upload that is not there.")
+        }
+    }
+
+    /// The newest version or tombstone of a key; a damaged row is reported with its own table.
+    private func current(_ address: RowAddress) throws -> Record? {
+        do { return try versions.head(address.bucket, address.key)?.row?.record } catch is StoreError { return nil }
     }
 
     /// The version `null`, when it is not the newest, is found through `nulls`.
@@ -48,9 +135,33 @@ extension Doctor {
         }
     }
 
+    private func examineWanted(_ record: Record, _ place: String) throws {
+        wanted += 1
+        let row = try database.prepare("SELECT 1 FROM wanted WHERE bucket = ?1 AND key = ?2 AND stamp = ?3")
+            .bind(1, record.bucket.column).bind(2, record.key.bytes).bind(3, record.stamp.sortable)
+        if try !row.step() { unwanted.append(place) }
+    }
+
+    /// Rows that were accepted and not decided yet have bytes too.
+    func examineInstances() throws {
+        try each("SELECT bucket, key, data FROM instances") { row in
+            instances += 1
+            let address = RowAddress(BucketID(column: row.int(0)), Key([UInt8](row.blob(1))))
+            let place = name(address.bucket, address.key)
+            guard let kept = try? SmallRows.instance(address, row.blob(2)) else {
+                return report.add(.error, "The row of \(place) in the table instances is damaged.")
+            }
+            if let accepted = kept.accepted?.row { try examineBody(of: accepted, "the undecided row of \(place)") }
+        }
+    }
+
     private func examineBody(of row: RecordRow, _ place: String) throws {
         let record = row.record
         switch record.body {
+        case .absent:
+            if record.bucket.space != .part, record.size > 0, !row.lacksBytes {
+                report.add(.error, "A version of \(place) has lost its bytes, and nobody looks for them.")
+            }
         case .empty:
             if record.size != 0 {
                 report.add(.error, "A version of \(place) says \(record.size) bytes and has no body.")
@@ -72,7 +183,9 @@ extension Doctor {
                 guard let parts = try? SmallRows.manifest(bytes) else {
                     return report.add(.error, "The manifest \(row.bodyID) of \(place) in the table bodies is damaged.")
                 }
-                for part in parts { try claim(part.blob, size: part.size, "part \(part.number) of \(place)") }
+                for part in parts where part.blob != IndexWriter.noBlob {
+                    try claim(part.blob, size: part.size, "part \(part.number) of \(place)")
+                }
                 if parts.reduce(UInt64(0), { $0 &+ $1.size }) != record.size {
                     report.add(.error, "The parts of \(place) do not add up to its \(record.size) bytes.")
                 }
@@ -116,35 +229,6 @@ extension Doctor {
         }
     }
 
-    func examineUploads() throws {
-        try each("SELECT id, data FROM uploads") { row in
-            report.unfinishedUploads += 1
-            guard let id = try? UploadID(column: row.blob(0)), let upload = try? SmallRows.upload(id, row.blob(1))
-            else {
-                return report.add(.error, "A row of the table uploads is damaged.")
-            }
-            if buckets[upload.bucket] == nil {
-                report.add(.error, "An unfinished upload of \(name(upload.bucket, upload.key)) has lost its bucket.")
-            }
-        }
-        let owner = try database.prepare("SELECT 1 FROM uploads WHERE id = ?1")
-        var bytes: UInt64 = 0
-        try each("SELECT upload, number, data FROM parts") { row in
-            guard let id = try? UploadID(column: row.blob(0)), let number = UInt16(exactly: row.int(1)),
-                let part = try? SmallRows.part(number, of: id, row.blob(2))
-            else { return report.add(.error, "A row of the table parts is damaged.") }
-            defer { owner.reset() }
-            if try !owner.bind(1, id.column).step() {
-                report.add(.error, "Part \(number) in the table parts belongs to an upload that is not there.")
-            }
-            bytes += part.size
-            try claim(part.blob, size: part.size, "part \(number) of an unfinished upload")
-        }
-        if report.unfinishedUploads > 0 {
-            report.add(.note, "\(report.unfinishedUploads) unfinished multipart uploads hold \(bytes) bytes.")
-        }
-    }
-
     // MARK: Whose chunks are damaged
 
     /// Blobs whose damage is kept until their keys are known.
@@ -174,7 +258,7 @@ extension Doctor {
                 for part in parts where damaged[part.blob] != nil {
                     owners[part.blob] = "part \(part.number) of \(place)"
                 }
-            case .empty, .inline: break
+            case .empty, .inline, .absent: break
             }
         }
         for (blob, findings) in damaged.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {

@@ -26,6 +26,16 @@ package final class Doctor {
     var live: [UInt32: UInt64] = [:]
     var segmentRows: [UInt32: SegmentRow] = [:]
     var buckets: [BucketID: Bucket] = [:]
+    /// Rows of small state, tombstones and changes, and the bytes of unfinished uploads: recounted.
+    var systemRows: Int64 = 0
+    var marks: Int64 = 0
+    var instances: Int64 = 0
+    var wanted: Int64 = 0
+    /// Rows that lack bytes, of which the table wanted says nothing.
+    var unwanted: [String] = []
+    var partBytes: UInt64 = 0
+    /// Buckets that are gone and have rows of writes that failed.
+    var leftoverBuckets = 0
     /// Blobs with damaged chunks, and what is wrong with them, until their keys are known.
     var damaged: [BlobID: [String]] = [:]
 
@@ -66,12 +76,7 @@ package final class Doctor {
             guard owner == Schema.applicationID else {
                 throw StoreError.unusable(reason: "\(index) is not the index of a store.")
             }
-            guard version <= Schema.formatVersion else {
-                throw StoreError.unusable(
-                    reason: "The data directory \(path) has format version \(version), "
-                        + "this program reads versions up to \(Schema.formatVersion): use a newer one."
-                )
-            }
+            try Schema.check(version: version, path)
             guard let storeID = try Self.storeID(database) else {
                 var report = DoctorReport()
                 report.add(.error, "The row of the table meta in \(index) that names the store is damaged or missing.")
@@ -141,8 +146,18 @@ package final class Doctor {
 
     func checkStop() throws { if isStopping() { throw StoreError.closed } }
 
-    func name(_ bucket: BucketID) -> String { buckets[bucket]?.name ?? "with id \(bucket.rawValue)" }
+    private func name(_ bucket: BucketID) -> String { buckets[bucket]?.name ?? "with id \(bucket.rawValue)" }
 
     /// "bucket photos, key a/b"
-    func name(_ bucket: BucketID, _ key: Key) -> String { "bucket \(name(bucket)), key \(key.text)" }
+    func name(_ bucket: BucketID, _ key: Key) -> String {
+        let owner = bucket.within(.object)
+        switch bucket.space {
+        case .object: return "bucket \(name(bucket)), key \(key.text)"
+        case .upload: return "unfinished upload of bucket \(name(owner)), key \(Self.objectKey(key))"
+        case .part: return "part of an unfinished upload of bucket \(name(owner)), key \(Self.objectKey(key))"
+        case .system: return "small state, row \(key.text)"
+        }
+    }
+
+    private static func objectKey(_ key: Key) -> String { Key(UploadKey.objectKey(of: key.bytes)).text }
 }

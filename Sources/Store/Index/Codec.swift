@@ -16,6 +16,12 @@ struct ByteWriter {
         bytes.append(contentsOf: value)
     }
 
+    mutating func stamp(_ value: Stamp) {
+        number(value.t)
+        number(value.w)
+        number(value.q)
+    }
+
     /// Ends the row with a checksum over all of it and over `seed`, which stands for the row's key.
     mutating func seal(seed: UInt64) { number(Checksum.of(bytes, seed: seed)) }
 }
@@ -52,6 +58,10 @@ struct ByteScanner {
         let value = [UInt8](bytes[at..<at + count])
         at += count
         return value
+    }
+
+    mutating func stamp() throws(Malformed) -> Stamp {
+        Stamp(t: try number(), w: try number(), q: try number())
     }
 
     func end() throws(Malformed) {

@@ -2,32 +2,63 @@
 struct RecordRow {
     enum BodyKind: UInt8 {
         case empty = 0
-        case inline, blob, parts
+        case inline, blob, parts, absent
     }
 
     var record: Record
     /// The id in `bodies` (inline, parts) or the blob.
     var bodyID: Int64
+    /// The newest row that gives this version other tags; nil: it has its own.
+    var retag: Stamp?
+    /// Some of the version's bytes are not here; the table `wanted` names it.
+    var lacksBytes = false
 
-    private static let layout: UInt8 = 1
-    private static let fixedBytes = 64
+    private static let layout: UInt8 = 2
+    private static let fixedBytes = 80
+
+    private struct Flags: OptionSet {
+        let rawValue: UInt8
+        static let null = Flags(rawValue: 1)
+        static let target = Flags(rawValue: 2)
+        static let retag = Flags(rawValue: 4)
+        static let lacksBytes = Flags(rawValue: 8)
+        static let all: Flags = [.null, .target, .retag, .lacksBytes]
+    }
+
+    init(_ record: Record, bodyID: Int64, retag: Stamp? = nil, lacksBytes: Bool = false) {
+        self.record = record
+        self.bodyID = bodyID
+        self.retag = retag
+        self.lacksBytes = lacksBytes
+    }
+
+    var address: RowAddress { RowAddress(record.bucket, record.key) }
+
+    var ref: RowRef {
+        RowRef(stamp: record.stamp, op: record.op, kind: record.kind, isNull: record.isNull, target: record.target)
+    }
 
     /// The seed of the row's checksum: what stands in its key columns.
     static func seed(_ bucket: BucketID, _ key: UnsafeRawBufferPointer, _ stamp: UnsafeRawBufferPointer) -> UInt64 {
         Checksum.of(stamp, seed: Checksum.of(key, seed: bucket.rawValue))
     }
 
-    static func encode(_ record: Record, bodyID: Int64, stamp: [UInt8]) -> [UInt8] {
-        var row = ByteWriter(capacity: fixedBytes + record.attributes.count + record.tags.count)
-        row.number(layout)
+    func encoded(stamp: [UInt8]) -> [UInt8] {
+        var row = ByteWriter(capacity: Self.fixedBytes + record.attributes.count + record.tags.count)
+        row.number(Self.layout)
         row.number(record.kind.rawValue)
-        row.number(UInt8(record.isNull ? 1 : 0))
+        var flags: Flags = record.isNull ? .null : []
+        if record.target != nil { flags.insert(.target) }
+        if retag != nil { flags.insert(.retag) }
+        if lacksBytes { flags.insert(.lacksBytes) }
+        row.number(flags.rawValue)
         let kind: BodyKind =
             switch record.body {
             case .empty: .empty
             case .inline: .inline
             case .blob: .blob
             case .parts: .parts
+            case .absent: .absent
             }
         row.number(kind.rawValue)
         row.number(bodyID)
@@ -36,6 +67,10 @@ struct RecordRow {
         row.number(record.etag.low)
         row.number(record.etag.parts)
         row.number(record.modifiedMillis)
+        row.number(record.op.high)
+        row.number(record.op.low)
+        if let target = record.target { row.stamp(target) }
+        if let retag { row.stamp(retag) }
         row.counted(record.attributes)
         row.counted(record.tags)
         let seed = record.key.bytes.withUnsafeBytes { key in
@@ -56,7 +91,7 @@ struct RecordRow {
         var row = try ByteScanner(sealed: data, seed: Self.seed(bucket, keyBytes, stamp))
         guard try row.number(UInt8.self) == Self.layout,
             let kind = Record.Kind(rawValue: try row.number()),
-            case let flags = try row.number(UInt8.self), flags < 2,
+            case let flags = Flags(rawValue: try row.number()), Flags.all.isSuperset(of: flags),
             let bodyKind = BodyKind(rawValue: try row.number())
         else { throw Malformed() }
         bodyID = try row.number()
@@ -66,24 +101,44 @@ struct RecordRow {
             case .inline: .inline
             case .blob: .blob(BlobID(rawValue: bodyID))
             case .parts: .parts
+            case .absent: .absent
             }
         let size = try row.number(UInt64.self)
         let etag = ETag(high: try row.number(), low: try row.number(), parts: try row.number())
         let modifiedMillis = try row.number(UInt64.self)
+        let op = OpID(high: try row.number(), low: try row.number())
+        let target = flags.contains(.target) ? try row.stamp() : nil
+        retag = flags.contains(.retag) ? try row.stamp() : nil
+        lacksBytes = flags.contains(.lacksBytes)
         record = Record(
             bucket: bucket,
             key: key ?? Key([UInt8](keyBytes)),
             stamp: try Stamp(sortable: stamp),
             kind: kind,
-            isNull: flags & 1 == 1,
+            isNull: flags.contains(.null),
             size: size,
             etag: etag,
             body: body,
             attributes: try row.counted(),
             tags: try row.counted(),
-            modifiedMillis: modifiedMillis
+            modifiedMillis: modifiedMillis,
+            op: op,
+            target: target
         )
         try row.end()
+    }
+
+    /// The same from bytes that were kept elsewhere.
+    init(_ address: RowAddress, stamp: [UInt8], data: [UInt8]) throws(Malformed) {
+        let row: RecordRow? = address.key.bytes.withUnsafeBytes { key in
+            stamp.withUnsafeBytes { stamp in
+                data.withUnsafeBytes {
+                    try? RecordRow(bucket: address.bucket, key: address.key, keyBytes: key, stamp: stamp, data: $0)
+                }
+            }
+        }
+        guard let row else { throw Malformed() }
+        self = row
     }
 }
 

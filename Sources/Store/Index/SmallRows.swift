@@ -1,7 +1,7 @@
 /// The bytes of the rows beside `versions`: each packed, each with a checksum seeded by its table and key.
 enum SmallRows {
     private enum Table: UInt64 {
-        case counters = 1, bucket, register, null, extents, segment, upload, part, manifest
+        case counters = 1, null, extents, segment, upload, manifest, instance
     }
 
     private static func seed(_ table: Table, _ key: UInt64) -> UInt64 { key &* 31 &+ table.rawValue }
@@ -13,73 +13,39 @@ enum SmallRows {
     // MARK: Counters
 
     static func encode(_ counters: Counters) -> [UInt8] {
-        var row = ByteWriter(capacity: 72)
+        var row = ByteWriter(capacity: 96)
         row.number(counters.sequence)
         row.number(counters.versions)
         row.number(counters.logicalBytes)
         row.number(counters.blobsReserved)
-        if let rows = counters.rows {
-            row.number(rows.buckets)
-            row.number(rows.registers)
-            row.number(rows.segments)
-        }
+        row.number(counters.lastTime)
+        row.number(counters.systemRows)
+        row.number(counters.marks)
+        row.number(counters.nullMarks)
+        row.number(counters.instances)
+        row.number(counters.wanted)
+        row.number(counters.segments)
         row.seal(seed: seed(.counters, 1))
         return row.bytes
     }
 
     static func counters(_ bytes: UnsafeRawBufferPointer) throws(Malformed) -> Counters {
         var row = try ByteScanner(sealed: bytes, seed: seed(.counters, 1))
-        var counters = Counters(
+        let counters = Counters(
             sequence: try row.number(),
             versions: try row.number(),
             logicalBytes: try row.number(),
-            blobsReserved: try row.number()
+            blobsReserved: try row.number(),
+            lastTime: try row.number(),
+            systemRows: try row.number(),
+            marks: try row.number(),
+            nullMarks: try row.number(),
+            instances: try row.number(),
+            wanted: try row.number(),
+            segments: try row.number()
         )
-        if row.remaining > 0 {
-            counters.rows = .init(
-                buckets: try row.number(),
-                registers: try row.number(),
-                segments: try row.number()
-            )
-        }
         try row.end()
         return counters
-    }
-
-    // MARK: Buckets and registers
-
-    static func encode(_ bucket: Bucket) -> [UInt8] {
-        var row = ByteWriter(capacity: 64 + bucket.settings.count)
-        row.counted(Array(bucket.name.utf8))
-        row.number(bucket.createdMillis)
-        row.number(bucket.versioning.rawValue)
-        row.counted(bucket.settings)
-        row.seal(seed: seed(.bucket, bucket.id.rawValue))
-        return row.bytes
-    }
-
-    static func bucket(_ id: BucketID, _ bytes: UnsafeRawBufferPointer) throws(Malformed) -> Bucket {
-        var row = try ByteScanner(sealed: bytes, seed: seed(.bucket, id.rawValue))
-        let name = String(decoding: try row.counted(), as: UTF8.self)
-        let created = try row.number(UInt64.self)
-        guard let versioning = Versioning(rawValue: try row.number()) else { throw Malformed() }
-        let settings = try row.counted()
-        try row.end()
-        return Bucket(id: id, name: name, createdMillis: created, versioning: versioning, settings: settings)
-    }
-
-    static func encode(register value: [UInt8], name: [UInt8]) -> [UInt8] {
-        var row = ByteWriter(capacity: 16 + value.count)
-        row.counted(value)
-        row.seal(seed: seed(.register, name))
-        return row.bytes
-    }
-
-    static func register(_ name: [UInt8], _ bytes: UnsafeRawBufferPointer) throws(Malformed) -> [UInt8] {
-        var row = try ByteScanner(sealed: bytes, seed: seed(.register, name))
-        let value = try row.counted()
-        try row.end()
-        return value
     }
 
     // MARK: The null version that is not the newest of its key
@@ -97,6 +63,43 @@ enum SmallRows {
         try row.end()
         guard stamp.count == 20 else { throw Malformed() }
         return stamp
+    }
+
+    // MARK: Paxos instances
+
+    static func encode(_ instance: KeptInstance, _ address: RowAddress) -> [UInt8] {
+        var row = ByteWriter(capacity: 256)
+        let hasPredecessor = instance.predecessor != nil
+        row.number(UInt8((hasPredecessor ? 1 : 0) | (instance.accepted != nil ? 2 : 0)))
+        if let predecessor = instance.predecessor { row.stamp(predecessor) }
+        row.number(instance.promised.round)
+        row.number(instance.promised.proposer)
+        if let (ballot, accepted) = instance.accepted {
+            row.number(ballot.round)
+            row.number(ballot.proposer)
+            let stamp = accepted.record.stamp.sortable
+            row.counted(stamp)
+            row.counted(accepted.encoded(stamp: stamp))
+        }
+        row.seal(seed: seed(.instance, address.key.bytes) ^ address.bucket.rawValue)
+        return row.bytes
+    }
+
+    static func instance(_ address: RowAddress, _ bytes: UnsafeRawBufferPointer) throws(Malformed) -> KeptInstance {
+        var row = try ByteScanner(sealed: bytes, seed: seed(.instance, address.key.bytes) ^ address.bucket.rawValue)
+        let flags = try row.number(UInt8.self)
+        guard flags < 4 else { throw Malformed() }
+        let predecessor = flags & 1 == 1 ? try row.stamp() : nil
+        let promised = Ballot(round: try row.number(), proposer: try row.number())
+        var instance = KeptInstance(predecessor: predecessor, promised: promised)
+        if flags & 2 == 2 {
+            let ballot = Ballot(round: try row.number(), proposer: try row.number())
+            let (stamp, data) = (try row.counted(), try row.counted())
+            let accepted = try RecordRow(address, stamp: stamp, data: data)
+            instance.accepted = (ballot, accepted)
+        }
+        try row.end()
+        return instance
     }
 
     // MARK: Segments and extents
@@ -148,68 +151,31 @@ enum SmallRows {
         return locations
     }
 
-    // MARK: Uploads, parts, manifests
+    // MARK: Uploads and manifests
 
-    static func encode(_ upload: Upload) -> [UInt8] {
-        var row = ByteWriter(capacity: 32 + upload.attributes.count + upload.tags.count)
-        row.number(upload.bucket.rawValue)
-        row.number(upload.initiatedMillis)
-        row.counted(upload.key.bytes)
-        row.counted(upload.attributes)
-        row.counted(upload.tags)
-        row.seal(seed: seed(.upload, upload.id.column))
+    static func encode(upload address: RowAddress, id: [UInt8]) -> [UInt8] {
+        var row = ByteWriter(capacity: 32 + address.key.bytes.count)
+        row.number(address.bucket.rawValue)
+        row.counted(address.key.bytes)
+        row.seal(seed: seed(.upload, id))
         return row.bytes
     }
 
-    static func upload(_ id: UploadID, _ bytes: UnsafeRawBufferPointer) throws(Malformed) -> Upload {
-        var row = try ByteScanner(sealed: bytes, seed: seed(.upload, id.column))
-        let bucket = BucketID(rawValue: try row.number())
-        let initiated = try row.number(UInt64.self)
-        let upload = Upload(
-            id: id,
-            bucket: bucket,
-            key: Key(try row.counted()),
-            initiatedMillis: initiated,
-            attributes: try row.counted(),
-            tags: try row.counted()
-        )
+    static func upload(_ id: [UInt8], _ bytes: UnsafeRawBufferPointer) throws(Malformed) -> RowAddress {
+        var row = try ByteScanner(sealed: bytes, seed: seed(.upload, id))
+        let address = RowAddress(BucketID(rawValue: try row.number()), Key(try row.counted()))
         try row.end()
-        return upload
-    }
-
-    static func encode(_ part: Part, of upload: UploadID) -> [UInt8] {
-        var row = ByteWriter(capacity: 64 + part.attributes.count)
-        row.number(part.blob.rawValue)
-        row.number(part.size)
-        row.number(part.etag.high)
-        row.number(part.etag.low)
-        row.number(part.etag.parts)
-        row.number(part.modifiedMillis)
-        row.counted(part.attributes)
-        row.seal(seed: seed(.part, upload.column) ^ UInt64(part.number))
-        return row.bytes
-    }
-
-    static func part(_ number: UInt16, of upload: UploadID, _ bytes: UnsafeRawBufferPointer) throws(Malformed) -> Part {
-        var row = try ByteScanner(sealed: bytes, seed: seed(.part, upload.column) ^ UInt64(number))
-        let part = Part(
-            number: number,
-            blob: BlobID(rawValue: try row.number()),
-            size: try row.number(),
-            etag: ETag(high: try row.number(), low: try row.number(), parts: try row.number()),
-            modifiedMillis: try row.number(),
-            attributes: try row.counted()
-        )
-        try row.end()
-        return part
+        return address
     }
 
     static func encode(_ parts: [PartRef]) -> [UInt8] {
-        var row = ByteWriter(capacity: 16 + parts.count * 48)
+        var row = ByteWriter(capacity: 16 + parts.count * 64)
         for part in parts {
             row.number(part.number)
             row.number(part.blob.rawValue)
             row.number(part.size)
+            row.number(part.op.high)
+            row.number(part.op.low)
             row.counted(part.attributes)
         }
         row.seal(seed: seed(.manifest, 0))
@@ -220,14 +186,11 @@ enum SmallRows {
         var row = try ByteScanner(sealed: bytes, seed: seed(.manifest, 0))
         var parts: [PartRef] = []
         while row.remaining > 0 {
-            parts.append(
-                PartRef(
-                    number: try row.number(),
-                    blob: BlobID(rawValue: try row.number()),
-                    size: try row.number(),
-                    attributes: try row.counted()
-                )
-            )
+            let number = try row.number(UInt16.self)
+            let blob = BlobID(rawValue: try row.number())
+            let size = try row.number(UInt64.self)
+            let op = OpID(high: try row.number(), low: try row.number())
+            parts.append(PartRef(number: number, blob: blob, size: size, attributes: try row.counted(), op: op))
         }
         return parts
     }
@@ -255,19 +218,24 @@ extension UploadID {
 struct Counters {
     /// Transactions since the store was made: a copy of an old disk shows by it.
     var sequence: UInt64 = 0
+    /// Versions of objects, and the bytes that they speak of.
     var versions: Int64 = 0
     var logicalBytes: Int64 = 0
     /// Blob ids below this one may have been given out.
     var blobsReserved: Int64 = 1
-    /// How many rows the small tables have: a damaged page can drop rows without a trace, and a segment without its row
-    /// would be taken for one that was never committed. nil: written before there were counts.
-    var rows: Rows?
-
-    struct Rows: Equatable {
-        var buckets: UInt64
-        var registers: UInt64
-        var segments: UInt64
-    }
+    /// The highest time in any stamp that was ever written here.
+    var lastTime: UInt64 = 0
+    /// How many rows of small state and of `segments` there are: a damaged page can drop rows without a trace, and a
+    /// segment without its row would be taken for one that was never committed.
+    var systemRows: Int64 = 0
+    /// Tombstones and changes: a store that has none need not look for them.
+    var marks: Int64 = 0
+    /// Changes that are about versions `null`.
+    var nullMarks: Int64 = 0
+    /// Rows of `instances` and of `wanted`.
+    var instances: Int64 = 0
+    var wanted: Int64 = 0
+    var segments: UInt64 = 0
 }
 
 /// A segment as the last transaction left it.

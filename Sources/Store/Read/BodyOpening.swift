@@ -12,6 +12,8 @@ struct BodyOpening: Sendable {
     func open(_ row: RecordRow, _ reader: IndexReader) throws -> BodyReader {
         let record = row.record
         switch record.body {
+        case .absent:
+            throw StoreError.io(what: "the bytes of \(record.key.text) have not come to this node yet")
         case .empty:
             return make(0, .bytes(ByteBuffer()), nil)
         case .inline:
@@ -19,12 +21,15 @@ struct BodyOpening: Sendable {
             return make(UInt64(bytes.readableBytes), .bytes(bytes), nil)
         case .blob(let blob):
             let stream = BodyReader.Stream(blob: blob, start: 0, size: record.size)
-            return make(record.size, .streams([stream]), pins.pin(.blob(blob)))
+            return make(record.size, .streams([stream]), pins.pin(.blob(blob)), first(blob, reader))
         case .parts:
             let pin = pins.pin(.manifest(row.bodyID))
             var start: UInt64 = 0
             var streams: [BodyReader.Stream] = []
             for part in try reader.versions.manifest(row.bodyID, of: record) {
+                guard part.blob != IndexWriter.noBlob || part.size == 0 else {
+                    throw StoreError.io(what: "the bytes of \(record.key.text) have not all come to this node yet")
+                }
                 streams.append(BodyReader.Stream(blob: part.blob, start: start, size: part.size))
                 start += part.size
             }
@@ -35,7 +40,18 @@ struct BodyOpening: Sendable {
         }
     }
 
-    private func make(_ size: UInt64, _ source: BodyReader.Source, _ pin: Pin?) -> BodyReader {
-        BodyReader(size: size, source, pin: pin, pool: pool, chunks: chunks)
+    /// Where the first chunks are: looked up while the thread is at it, so that reading them needs none.
+    private func first(_ blob: BlobID, _ reader: IndexReader) -> BodyReader.Cached? {
+        // What cannot be read is said to who reads the chunk.
+        (try? reader.locations(blob, page: 0)).map { BodyReader.Cached(blob: blob, page: 0, locations: $0) }
+    }
+
+    private func make(
+        _ size: UInt64,
+        _ source: BodyReader.Source,
+        _ pin: Pin?,
+        _ first: BodyReader.Cached? = nil
+    ) -> BodyReader {
+        BodyReader(size: size, source, pin: pin, pool: pool, chunks: chunks, first: first)
     }
 }

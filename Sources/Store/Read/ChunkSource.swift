@@ -5,6 +5,8 @@ struct ChunkSource: Sendable {
     let segments: SegmentTable
     let calls: DiskCalls
     let metrics: Metrics
+    /// Told of blobs of which a chunk cannot even be found.
+    let damage: DamageBook
     /// Told of each chunk that did not match its checksum.
     let quarantine: @Sendable (Location, BlobID, UInt32) -> Void
 
@@ -19,13 +21,7 @@ struct ChunkSource: Sendable {
             count = try calls.readAll(file.file, frame, at: UInt64(location.offset), path: file.path)
             return count
         }
-        let isWhole = buffer.withUnsafeReadableBytes { bytes in
-            guard bytes.count == total, let frame = Frame(bytes) else { return false }
-            let payload = UnsafeRawBufferPointer(rebasing: bytes[Frame.headerBytes...])
-            return frame
-                == Frame(blob: blob, chunk: chunk, length: location.length, checksum: location.checksum)
-                && Checksum.of(payload) == location.checksum
-        }
+        let isWhole = count == total && Self.isWhole(buffer, location, blob, chunk)
         guard isWhole else {
             metrics.corruptions.add(1)
             quarantine(location, blob, chunk)
@@ -36,5 +32,32 @@ struct ChunkSource: Sendable {
         }
         buffer.moveReaderIndex(forwardBy: Frame.headerBytes)
         return buffer
+    }
+
+    /// The same without waiting for the disk: nil unless all of it is in memory and as it should be. Fit for an event
+    /// loop; whatever is amiss is for `read` to find.
+    func readCached(_ location: Location, _ blob: BlobID, _ chunk: UInt32) -> ByteBuffer? {
+        guard let file = segments.opened(location.segment) else { return nil }
+        let total = Int(location.frameBytes)
+        var buffer = ByteBufferAllocator().buffer(capacity: total)
+        var count = 0
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: total) { space in
+            let frame = UnsafeMutableRawBufferPointer(rebasing: space[..<total])
+            count = calls.readCached(file.file, frame, UInt64(location.offset))
+            return max(0, count)
+        }
+        guard count == total, Self.isWhole(buffer, location, blob, chunk) else { return nil }
+        buffer.moveReaderIndex(forwardBy: Frame.headerBytes)
+        return buffer
+    }
+
+    private static func isWhole(_ buffer: ByteBuffer, _ location: Location, _ blob: BlobID, _ chunk: UInt32) -> Bool {
+        buffer.withUnsafeReadableBytes { bytes in
+            guard let frame = Frame(bytes) else { return false }
+            let payload = UnsafeRawBufferPointer(rebasing: bytes[Frame.headerBytes...])
+            return frame
+                == Frame(blob: blob, chunk: chunk, length: location.length, checksum: location.checksum)
+                && Checksum.of(payload) == location.checksum
+        }
     }
 }

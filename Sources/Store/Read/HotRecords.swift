@@ -4,6 +4,8 @@ import Synchronization
 /// The newest versions of keys that were read lately, with their small bodies: a read that finds its key here needs no
 /// thread but its own.
 ///
+/// The newest version is also the newest row of its key: no change is above it, so it is all that a holder is asked for.
+///
 /// What is kept was verified when it was read, and is never older than what any reader has seen: before a commit the
 /// keys that it changes are taken out and their shards closed to newcomers; they open again when the commit has ended,
 /// and a reader whose look at the index began before that brings its finding too late (`ticket`).

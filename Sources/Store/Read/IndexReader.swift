@@ -47,7 +47,7 @@ final class IndexReader {
 
 final class ReaderStatements {
     let begin, commit, extent, extentsFrom: Statement
-    let versionsFrom, upload, parts, uploadsFrom: Statement
+    let versionsFrom, upload, rowsBehind, counters: Statement
 
     init(_ database: Database) throws {
         func make(_ sql: String) throws -> Statement { try database.prepare(sql) }
@@ -61,13 +61,8 @@ final class ReaderStatements {
             WHERE bucket = ?1 AND (key, stamp) >= (?2, ?3) ORDER BY key, stamp
             """
         )
+        counters = try make("SELECT data FROM counters WHERE id = 1")
+        rowsBehind = try make(Schema.rowsBehind)
         upload = try make("SELECT data FROM uploads WHERE id = ?1")
-        parts = try make("SELECT number, data FROM parts WHERE upload = ?1 AND number > ?2 ORDER BY number LIMIT ?3")
-        uploadsFrom = try make(
-            """
-            SELECT key, initiated, id, data FROM uploads INDEXED BY uploads_in_order
-            WHERE bucket = ?1 AND (key, initiated, id) > (?2, ?3, ?4) ORDER BY key, initiated, id
-            """
-        )
     }
 }

@@ -18,7 +18,7 @@ final class ReaderPool: Sendable {
         fileprivate let count = Atomic<UInt64>(0)
     }
 
-    init(index: String, count: Int, queueMax: Int, cacheKibibytes: Int) throws {
+    init(index: String, count: Int, queueMax: Int, cacheKibibytes: Int, damage: DamageBook) throws {
         let inbox = Inbox<Job>(limit: queueMax, threads: count)
         self.inbox = inbox
         var threads: [StoreThread] = []
@@ -27,6 +27,7 @@ final class ReaderPool: Sendable {
             for number in 0..<count {
                 // The connection goes over to the new thread and is touched by no other.
                 nonisolated(unsafe) let reader = try IndexReader(index, cacheKibibytes: cacheKibibytes)
+                reader.versions.damage = damage
                 let beat = Beat()
                 beats.append(beat)
                 threads.append(
@@ -57,6 +58,15 @@ final class ReaderPool: Sendable {
         self.beats = beats
     }
 
+    /// Runs `body` on one of the threads, or here with the reason why not.
+    func submit(isLong: Bool = false, _ body: @escaping @Sendable (Result<IndexReader, any Error>) -> Void) {
+        switch inbox.offer(Job(isLong: isLong) { body(.success($0)) }) {
+        case .accepted: break
+        case .full: body(.failure(StoreError.overloaded))
+        case .closed: body(.failure(StoreError.closed))
+        }
+    }
+
     /// Runs `body` on one of the threads.
     func read<Value: Sendable>(
         isLong: Bool = false,
@@ -64,19 +74,14 @@ final class ReaderPool: Sendable {
     ) async throws -> Value {
         // Resumed exactly once: by the job when it was accepted, else right here.
         try await withUnsafeThrowingContinuation { (continuation: UnsafeContinuation<Value, any Error>) in
-            let job = Job(isLong: isLong) { reader in
+            submit(isLong: isLong) { reader in
                 do {
-                    continuation.resume(returning: try body(reader))
+                    continuation.resume(returning: try body(try reader.get()))
                 } catch let failure as SQLiteFailure {
                     continuation.resume(throwing: failure.storeError)
                 } catch {
                     continuation.resume(throwing: error)
                 }
-            }
-            switch inbox.offer(job) {
-            case .accepted: break
-            case .full: continuation.resume(throwing: StoreError.overloaded)
-            case .closed: continuation.resume(throwing: StoreError.closed)
             }
         }
     }

@@ -14,6 +14,8 @@ final class VersionCursor {
     private var isOpen = false
     /// The key of the row before this one, to tell whether this one is its key's newest.
     private var lastKey: [UInt8]?
+    /// The row that `current` read too much.
+    private var unread: Row?
 
     init(_ reader: IndexReader, _ bucket: BucketID) {
         self.reader = reader
@@ -31,10 +33,15 @@ final class VersionCursor {
         isOpen = true
         statement.bind(1, bucket.column).bind(2, key).bind(3, stamp ?? Self.anyStamp)
         lastKey = nil
+        unread = nil
     }
 
     /// The key of the next row and whether it is the first of its key since the last seek; nil at the bucket's end.
     func next() throws -> Row? {
+        if let row = unread {
+            unread = nil
+            return row
+        }
         let statement = reader.rows.versionsFrom
         guard try statement.step() else { return nil }
         let bytes = statement.blob(0)
@@ -50,6 +57,20 @@ final class VersionCursor {
     func record(_ key: Key) throws -> RecordRow {
         let statement = reader.rows.versionsFrom
         return try reader.versions.decode(bucket, key, stamp: statement.blob(1), data: statement.blob(2))
+    }
+
+    /// The newest version or tombstone of the key whose newest row `next` gave; rows of changes above it are passed.
+    func current(_ key: Key) throws -> RecordRow? {
+        var found = try record(key)
+        while found.record.kind.isChange {
+            guard let row = try next() else { return nil }
+            guard !row.isNewest else {
+                unread = row
+                return nil
+            }
+            found = try record(key)
+        }
+        return found
     }
 
     /// The next row of another key: walks a little, then jumps.

@@ -132,7 +132,10 @@ struct Scrubber {
             return 0
         }
         var bytes = 0
-        if locations == nil { around.metrics.corruptions.add(1) }
+        if locations == nil {
+            around.damage.note(BlobID(rawValue: id >> 16))
+            around.metrics.corruptions.add(1)
+        }
         for (slot, location) in (locations ?? []).enumerated() {
             guard !isStopping.value else { return bytes }
             let chunk = UInt32(Int(id & 0xffff) * Location.perPage + slot)
@@ -143,6 +146,7 @@ struct Scrubber {
                 // Counted and put into quarantine by the one who read it.
                 continue
             } catch {
+                around.damage.note(BlobID(rawValue: id >> 16))
                 around.metrics.corruptions.add(1)
             }
         }
@@ -163,6 +167,7 @@ struct Scrubber {
         let id = nextBody.int(0)
         let bytes = nextBody.blob(2)
         if UInt64(bitPattern: nextBody.int(1)) != VersionRows.checksum(bytes, id: id) {
+            around.damage.note(body: id)
             around.metrics.corruptions.add(1)
         }
         place.last = id

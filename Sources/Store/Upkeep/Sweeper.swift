@@ -104,7 +104,7 @@ extension IndexWriter {
                 }
             }
         }
-        for part in parts { try makeGarbage(.blob, part.blob.rawValue) }
+        for part in parts where part.blob != Self.noBlob { try makeGarbage(.blob, part.blob.rawValue) }
         try rows.deleteBody.bind(1, id).run()
         try rows.deleteGarbage.bind(1, GarbageKind.manifest.rawValue).bind(2, id).run()
     }

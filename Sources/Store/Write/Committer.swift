@@ -7,6 +7,8 @@ import Synchronization
 final class Committer: Sendable {
     enum Work: Sendable {
         case mutation(Mutation, UnsafeContinuation<Outcome, any Error>)
+        /// What another node's coordinator asks of this holder, and changes something.
+        case call(ReplicaCall, @Sendable (ReplicaReply) -> Void)
         /// The store's own upkeep: sweeping, compaction, quarantine.
         case upkeep(@Sendable (IndexWriter) throws -> Void, @Sendable (Result<Void, any Error>) -> Void)
     }
@@ -24,17 +26,25 @@ final class Committer: Sendable {
         let checkpointer: Checkpointer
         let published: PublishedState
         let hot: HotRecords
+        let fencing: FencingBook
+        let observers: SystemObservers
+        let hints: HintBook
         /// Rung when there is something to sweep.
         let sweep: Bell
     }
 
-    init(_ writer: IndexWriter, _ around: Surroundings, queueMax: Int) throws {
+    init(
+        _ writer: IndexWriter,
+        _ around: Surroundings,
+        _ carried: CarriedBodies.Surroundings,
+        queueMax: Int
+    ) throws {
         let inbox = Inbox<Work>(limit: queueMax)
         self.inbox = inbox
         // The connection goes over to the new thread here and is touched by no other from now on.
         nonisolated(unsafe) let writer = writer
         thread = try StoreThread("store-commit") {
-            let run = CommitterRun(writer, around)
+            let run = CommitterRun(writer, around, CarriedBodies(carried))
             var batch: [Work] = []
             while inbox.take(most: Self.batchMax, into: &batch) {
                 run.commit(batch)
@@ -53,6 +63,7 @@ final class Committer: Sendable {
         }
         switch work {
         case .mutation(_, let continuation): continuation.resume(throwing: error)
+        case .call(_, let done): done(.refused(Refusal(error)))
         case .upkeep(_, let done): done(.failure(error))
         }
     }
@@ -87,12 +98,20 @@ final class PublishedState: Sendable {
         var small: SmallState
         var counters: Counters
         var segments: [UInt32: SegmentRow]
+        var burials: Burials
     }
 
     private let value: Mutex<Value>
 
     init(_ loaded: LoadedIndex) {
-        value = Mutex(Value(small: loaded.small, counters: loaded.counters, segments: loaded.segments))
+        value = Mutex(
+            Value(
+                small: loaded.small,
+                counters: loaded.counters,
+                segments: loaded.segments,
+                burials: Burials(gone: loaded.gone, unpurged: loaded.gone)
+            )
+        )
     }
 
     func read<Result>(_ body: (Value) -> sending Result) -> sending Result { value.withLock { body($0) } }
@@ -104,14 +123,24 @@ final class PublishedState: Sendable {
 private final class CommitterRun {
     private let writer: IndexWriter
     private let around: Committer.Surroundings
-    private var outcomes: [Result<Outcome, any Error>] = []
+    private var bodies: CarriedBodies
+    private var outcomes: [Result<Answer, any Error>] = []
 
-    init(_ writer: IndexWriter, _ around: Committer.Surroundings) {
+    private enum Answer {
+        case outcome(Outcome)
+        case reply(ReplicaReply)
+        case done
+    }
+
+    init(_ writer: IndexWriter, _ around: Committer.Surroundings, _ bodies: CarriedBodies) {
         self.writer = writer
         self.around = around
+        self.bodies = bodies
     }
 
     func commit(_ batch: [Committer.Work]) {
+        let batch = bodies.place(batch)
+        if batch.isEmpty { return }
         outcomes.removeAll(keepingCapacity: true)
         do {
             try around.condition.admit(growing: false)
@@ -130,7 +159,16 @@ private final class CommitterRun {
         }
         for (work, outcome) in zip(batch, outcomes) {
             switch work {
-            case .mutation(_, let continuation): continuation.resume(with: outcome)
+            case .mutation(_, let continuation):
+                continuation.resume(
+                    with: outcome.map { if case .outcome(let value) = $0 { value } else { .noSuchKey } }
+                )
+            case .call(_, let done):
+                switch outcome {
+                case .success(.reply(let reply)): done(reply)
+                case .success: done(.refused(.invalid))
+                case .failure(let error): done(.refused(Refusal(error)))
+                }
             case .upkeep(_, let done): done(outcome.map { _ in })
             }
         }
@@ -138,6 +176,7 @@ private final class CommitterRun {
 
     /// The whole batch in one transaction; throws when nothing of it was committed.
     private func attempt(_ batch: [Committer.Work]) throws -> Bool {
+        if SeededBug.ackBeforeFsync.isOn { try writer.syncNowAndThen() }
         try writer.begin(nowMillis: Clock.wallMillis())
         let before = writer.changes
         do {
@@ -152,6 +191,7 @@ private final class CommitterRun {
                 }
             }
             let changed = writer.changes != before
+            if changed { try writer.insert(hints: around.hints.takeWaiting()) }
             let keys = writer.pending.changedKeys
             around.hot.beginCommit(keys)
             defer { around.hot.endCommit(keys) }
@@ -163,14 +203,24 @@ private final class CommitterRun {
         }
     }
 
-    private func apply(_ work: Committer.Work) throws -> Outcome {
+    private func apply(_ work: Committer.Work) throws -> Answer {
         switch work {
         case .mutation(let mutation, _):
-            if mutation.isGrowing { try around.condition.admit(growing: true) }
-            return try writer.apply(mutation)
+            // Decided by one holder of several it would be lost, or come back: whoever took this store for the only one
+            // asks again, and by then knows better.
+            guard writer.pending.fencing.letsDecideAlone else { throw StoreError.overloaded }
+            if mutation.isGrowing { try around.condition.admit(growing: true, isClients: mutation.isClients) }
+            return .outcome(try writer.apply(mutation))
+        case .call(let call, _):
+            if call.request.isGrowing {
+                // A witness keeps rows alone: they are no bytes of objects.
+                let isClients = call.request.isClients && writer.pending.fencing.keepsBytes
+                try around.condition.admit(growing: true, isClients: isClients)
+            }
+            return .reply(try writer.answer(call))
         case .upkeep(let body, _):
             try body(writer)
-            return .done(record: nil, removed: nil)
+            return .done
         }
     }
 
@@ -180,10 +230,15 @@ private final class CommitterRun {
             around.published.write {
                 $0.small = writer.small
                 $0.counters = writer.counters
+                $0.burials = writer.burials
                 for (id, row) in segments { $0.segments[id] = row }
             }
         }
+        if changed { around.condition.note(logicalBytes: writer.counters.logicalBytes) }
+        around.hints.count(writer.pending.hints)
+        if writer.pending.isFencingChanged { around.fencing.set(writer.fencing) }
         for blob in writer.pending.consumed { around.staging.remove(blob) }
+        if !writer.pending.systemKeys.isEmpty { around.observers.tell(writer.pending.systemKeys) }
         if writer.pending.madeGarbage { around.sweep.ring() }
     }
 

@@ -9,7 +9,9 @@ extension IndexWriter {
     }
 
     private func decide(_ mutation: Mutation) throws -> Outcome {
-        switch mutation {
+        // Whoever asked looked at the layout before this was queued; what counts is the layout at this place.
+        guard pending.fencing.epoch == 0 || pending.fencing.isSole else { throw StoreError.notSole }
+        return switch mutation {
         case .put(let draft, let condition): try put(draft, condition)
         case .delete(let bucket, let key, let condition): try delete(bucket, key, condition)
         case .deleteVersion(let bucket, let key, let version, let condition):
@@ -31,6 +33,9 @@ extension IndexWriter {
 }
 
 extension Mutation {
+    /// Whether it names bytes that are staged under a name of this store, which no other holder has.
+    package var namesLocalBytes: Bool { blob != nil }
+
     /// The staged blob that this mutation names.
     var blob: BlobID? {
         switch self {
@@ -46,6 +51,14 @@ extension Mutation {
         case .delete, .deleteVersion, .abortUpload, .deleteBucket: false
         case .setRegister(_, let value, _, _): value != nil
         default: true
+        }
+    }
+
+    /// Whether a client brings bytes by it: such are held to the limit that was set. All else is small state.
+    var isClients: Bool {
+        switch self {
+        case .put, .createUpload, .putPart, .completeUpload: true
+        default: false
         }
     }
 }

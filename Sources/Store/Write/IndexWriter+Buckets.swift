@@ -1,5 +1,8 @@
 extension IndexWriter {
     func createBucket(_ bucket: Bucket) throws -> Outcome {
+        guard bucket.id.space == .object else {
+            throw StoreError.io(what: "the id \(bucket.id.rawValue) of bucket \(bucket.name) has its highest bits set")
+        }
         if let other = pending.small.bucket(named: bucket.name) ?? pending.small[bucket.id] {
             return .bucketExists(other)
         }
@@ -8,18 +11,27 @@ extension IndexWriter {
     }
 
     func deleteBucket(_ id: BucketID) throws -> Outcome {
-        guard pending.small[id] != nil else { return .noSuchBucket }
-        rows.anyVersion.bind(1, id.column)
-        let isEmpty: Bool
-        do {
-            defer { rows.anyVersion.reset() }
-            isEmpty = try !rows.anyVersion.step()
+        guard let bucket = pending.small[id] else { return .noSuchBucket }
+        guard try !hasVersions(id) else { return .bucketNotEmpty }
+        for space in [Space.object, .upload, .part] {
+            var left: [RecordRow] = []
+            try versions.each(of: id.within(space), prefix: []) { row in
+                left.append(row)
+                return true
+            }
+            for row in left { try erase(row) }
         }
-        guard isEmpty else { return .bucketNotEmpty }
-        try dropUploads(of: id)
-        try rows.deleteBucket.bind(1, id.column).run()
-        pending.small.remove(id)
+        try setSystem(BucketRow.key(of: bucket.name), nil)
         return .done(record: nil, removed: nil)
+    }
+
+    private func hasVersions(_ id: BucketID) throws -> Bool {
+        var found = false
+        try versions.each(of: id, prefix: []) { row in
+            found = row.record.kind.isVersion
+            return !found
+        }
+        return found
     }
 
     /// Versioning never goes back to `.off`: from then on a key may have versions with ids.
@@ -38,20 +50,43 @@ extension IndexWriter {
     }
 
     private func set(_ bucket: Bucket) throws {
-        try rows.putBucket.bind(1, bucket.id.column).bind(2, SmallRows.encode(bucket)).run()
-        pending.small.set(bucket)
+        try setSystem(BucketRow.key(of: bucket.name), BucketRow(bucket).encoded)
     }
 
     func setRegister(_ name: String, _ value: [UInt8]?, _ expected: [UInt8]?, _ always: Bool) throws -> Outcome {
         let current = pending.small.registers[name]
         guard always || current == expected else { return .registerChanged(current: current) }
-        let key = Array(name.utf8)
-        if let value {
-            try rows.putRegister.bind(1, key).bind(2, SmallRows.encode(register: value, name: key)).run()
-        } else {
-            try rows.deleteRegister.bind(1, key).run()
+        guard !name.hasPrefix(BucketRow.prefix) else {
+            throw StoreError.io(what: "the register \(name) has the name of a bucket's row")
         }
-        pending.small.registers[name] = value
+        try setSystem(Key(name), value)
         return .done(record: nil, removed: nil)
+    }
+
+    /// Replaces all that small state says under a key by one row, or by none.
+    private func setSystem(_ key: Key, _ value: [UInt8]?) throws {
+        var old: [RecordRow] = []
+        try versions.each(of: .system, key) { row in
+            old.append(row)
+            return true
+        }
+        let stamp = clock.next(after: old.first?.record.stamp, asSuccessor: false, nowMillis: nowMillis)
+        for row in old { try erase(row) }
+        guard let value else { return }
+        let record = Record(
+            bucket: .system,
+            key: key,
+            stamp: stamp,
+            kind: .object,
+            isNull: true,
+            size: 0,
+            etag: ETag(high: 0, low: 0),
+            body: .empty,
+            attributes: value,
+            tags: [],
+            modifiedMillis: nowMillis,
+            op: clock.nextOp()
+        )
+        try insert(RecordRow(record, bodyID: 0))
     }
 }

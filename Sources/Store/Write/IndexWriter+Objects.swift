@@ -7,11 +7,14 @@ extension IndexWriter {
         guard let bucket = pending.small[draft.bucket] else { return .noSuchBucket }
         try check(draft.key)
         let head = try versions.head(draft.bucket, draft.key)
-        guard condition.holds(of: head?.record) else { return .preconditionFailed(current: head?.record) }
+        let current = head?.version?.record
+        guard condition.holds(of: current) else { return .preconditionFailed(current: current) }
 
         switch draft.body {
         case .empty:
             return try write(draft, in: bucket, over: head, condition, body: .empty, bodyID: 0)
+        case .staged:
+            throw StoreError.io(what: "bytes staged for several holders were given to one store")
         case .inline(let buffer):
             let replaced = try replaced(in: bucket, draft.key, head)
             let id = try buffer.withUnsafeReadableBytes { try insertBody($0) }
@@ -40,15 +43,16 @@ extension IndexWriter {
 
     private func fits(_ key: Key) -> Bool { (1...Key.bytesMax).contains(key.bytes.count) }
 
-    /// The version that a write without a version id takes the place of: the version `null`, unless versioning is on.
-    func replaced(in bucket: Bucket, _ key: Key, _ head: RecordRow?) throws -> RecordRow? {
-        bucket.versioning == .on ? nil : try versions.null(bucket.id, key, head: head)
+    /// The row that a write without a version id takes the place of: the version `null` (or its tombstone), unless
+    /// versioning is on.
+    func replaced(in bucket: Bucket, _ key: Key, _ head: KeyHead?) throws -> RecordRow? {
+        bucket.versioning == .on ? nil : try versions.null(bucket.id, key, head: head?.row)
     }
 
     private func write(
         _ draft: Draft,
         in bucket: Bucket,
-        over head: RecordRow?,
+        over head: KeyHead?,
         _ condition: Precondition,
         body: Body,
         bodyID: Int64,
@@ -65,7 +69,8 @@ extension IndexWriter {
             body: body,
             attributes: draft.attributes,
             tags: draft.tags,
-            modifiedMillis: nowMillis
+            modifiedMillis: nowMillis,
+            op: clock.nextOp()
         )
         let replaced = try known ?? replaced(in: bucket, draft.key, head)
         return try place(record, bodyID, in: bucket, over: head, replacing: replaced)
@@ -74,9 +79,9 @@ extension IndexWriter {
     /// The stamp of a new version. Only without versioning does a conditional write take the successor of its head: there
     /// the head goes away with it. Where the head stays, the successor may have been there before and been removed, and
     /// its stamp would be given out a second time.
-    func stamp(after head: RecordRow?, in bucket: Bucket, _ condition: Precondition) -> Stamp {
+    func stamp(after head: KeyHead?, in bucket: Bucket, _ condition: Precondition) -> Stamp {
         let asSuccessor = !condition.isNone && bucket.versioning == .off
-        return clock.next(after: head?.record.stamp, asSuccessor: asSuccessor, nowMillis: nowMillis)
+        return clock.next(after: head?.top, asSuccessor: asSuccessor, nowMillis: nowMillis)
     }
 
     /// Puts a version on top of its key and takes away the one it replaces.
@@ -84,45 +89,34 @@ extension IndexWriter {
         _ record: Record,
         _ bodyID: Int64,
         in bucket: Bucket,
-        over head: RecordRow?,
+        over head: KeyHead?,
         replacing replaced: RecordRow?
     ) throws -> Outcome {
-        pending.changedKeys.append((record.bucket, record.key))
         if let replaced { try remove(replaced, versioning: bucket.versioning) }
-        if !record.isNull, let head, head.record.isNull {
+        if record.isNull {
+            try eraseChanges(of: record.bucket, record.key) { $0.isNull }
+        } else if let row = head?.row, row.record.isNull {
             // The null version is no longer the newest: from now on `nulls` says where it is.
-            let row = SmallRows.encode(null: head.record.stamp.sortable, record.bucket, record.key)
-            try rows.putNull.bind(1, record.bucket.column).bind(2, record.key.bytes).bind(3, row).run()
+            try setNull(row.record)
         }
-        try insert(record, bodyID)
-        return .done(record: record, removed: replaced?.record)
+        try insert(RecordRow(record, bodyID: bodyID))
+        return .done(record: record, removed: replaced.flatMap { $0.record.kind.isVersion ? $0.record : nil })
     }
 
-    private func insert(_ record: Record, _ bodyID: Int64) throws {
-        let stamp = record.stamp.sortable
-        let data = RecordRow.encode(record, bodyID: bodyID, stamp: stamp)
-        try rows.putVersion.bind(1, record.bucket.column).bind(2, record.key.bytes).bind(3, stamp).bind(4, data).run()
-        pending.counters.versions += 1
-        pending.counters.logicalBytes += Int64(record.size)
+    func setNull(_ record: Record) throws {
+        let row = SmallRows.encode(null: record.stamp.sortable, record.bucket, record.key)
+        hasNulls = true
+        try rows.putNull.bind(1, record.bucket.column).bind(2, record.key.bytes).bind(3, row).run()
+    }
+
+    func forgetNull(_ bucket: BucketID, _ key: Key) throws {
+        try rows.deleteNull.bind(1, bucket.column).bind(2, key.bytes).run()
     }
 
     /// Takes a version out of the index and gives its bytes to the sweeper.
     private func remove(_ row: RecordRow, versioning: Versioning) throws {
-        let record = row.record
-        pending.changedKeys.append((record.bucket, record.key))
-        try rows.deleteVersion.bind(1, record.bucket.column).bind(2, record.key.bytes).bind(3, record.stamp.sortable)
-            .run()
-        if record.isNull, versioning != .off {
-            try rows.deleteNull.bind(1, record.bucket.column).bind(2, record.key.bytes).run()
-        }
-        switch record.body {
-        case .empty: break
-        case .inline: try rows.deleteBody.bind(1, row.bodyID).run()
-        case .blob(let blob): try makeGarbage(.blob, blob.rawValue)
-        case .parts: try makeGarbage(.manifest, row.bodyID)
-        }
-        pending.counters.versions -= 1
-        pending.counters.logicalBytes -= Int64(record.size)
+        try erase(row)
+        if row.record.isNull, versioning != .off { try forgetNull(row.record.bucket, row.record.key) }
     }
 
     // MARK: Delete
@@ -130,11 +124,13 @@ extension IndexWriter {
     func delete(_ id: BucketID, _ key: Key, _ condition: Precondition) throws -> Outcome {
         guard let bucket = pending.small[id] else { return .noSuchBucket }
         let head = try versions.head(id, key)
-        guard condition.holds(of: head?.record) else { return .preconditionFailed(current: head?.record) }
+        let current = head?.version
+        guard condition.holds(of: current?.record) else { return .preconditionFailed(current: current?.record) }
         if bucket.versioning == .off {
-            guard let head else { return .done(record: nil, removed: nil) }
-            try remove(head, versioning: .off)
-            return .done(record: nil, removed: head.record)
+            guard let current else { return .done(record: nil, removed: nil) }
+            try remove(current, versioning: .off)
+            try eraseChanges(of: id, key) { $0.target == current.record.stamp }
+            return .done(record: nil, removed: current.record)
         }
         guard fits(key) else { return .done(record: nil, removed: nil) }
         let marker = Record(
@@ -148,7 +144,8 @@ extension IndexWriter {
             body: .empty,
             attributes: [],
             tags: [],
-            modifiedMillis: nowMillis
+            modifiedMillis: nowMillis,
+            op: clock.nextOp()
         )
         let replaced = try replaced(in: bucket, key, head)
         return try place(marker, 0, in: bucket, over: head, replacing: replaced)
@@ -167,6 +164,7 @@ extension IndexWriter {
             return .preconditionFailed(current: found.row.record)
         }
         try remove(found.row, versioning: bucket.versioning)
+        try eraseChanges(of: id, key) { $0.target == found.row.record.stamp }
         return .done(record: nil, removed: found.row.record)
     }
 
@@ -175,12 +173,14 @@ extension IndexWriter {
         guard let found = try versions.select(id, key, version), found.row.record.kind == .object else {
             return version == .current ? .noSuchKey : .noSuchVersion
         }
-        var record = found.row.record
-        record.tags = tags
-        pending.changedKeys.append((id, key))
-        let stamp = record.stamp.sortable
-        let data = RecordRow.encode(record, bodyID: found.row.bodyID, stamp: stamp)
-        try rows.putVersion.bind(1, id.column).bind(2, key.bytes).bind(3, stamp).bind(4, data).run()
-        return .done(record: record, removed: nil)
+        var shown = found.row
+        shown.record.tags = tags
+        if let retag = shown.retag, var change = try versions.exact(id, key, retag) {
+            change.record.tags = tags
+            try rewrite(change)
+        } else {
+            try rewrite(shown)
+        }
+        return .done(record: shown.record, removed: nil)
     }
 }

@@ -3,19 +3,50 @@ extension IndexWriter {
         guard pending.small[upload.bucket] != nil else { return .noSuchBucket }
         try check(upload.key)
         guard try self.upload(upload.id) == nil else { throw StoreError.io(what: "the id of an upload is taken") }
-        let id = upload.id.column
-        try rows.insertUpload.bind(1, id).bind(2, upload.bucket.column).bind(3, upload.key.bytes)
-            .bind(4, Int64(clamping: upload.initiatedMillis)).bind(5, SmallRows.encode(upload)).run()
+        let address = upload.address
+        let head = try versions.head(address.bucket, address.key)
+        let record = Record(
+            bucket: address.bucket,
+            key: address.key,
+            stamp: clock.next(after: head?.top, asSuccessor: false, nowMillis: nowMillis),
+            kind: .object,
+            isNull: true,
+            size: 0,
+            etag: ETag(high: 0, low: 0),
+            body: .empty,
+            attributes: UploadRow(attributes: upload.attributes).encoded,
+            tags: upload.tags,
+            modifiedMillis: upload.initiatedMillis,
+            op: clock.nextOp()
+        )
+        if let row = head?.row { try erase(row) }
+        try insert(RecordRow(record, bodyID: 0))
         return .done(record: nil, removed: nil)
     }
 
     func putPart(_ id: UploadID, _ part: Part) throws -> Outcome {
-        guard try upload(id) != nil else { return .noSuchUpload }
-        let old = try self.part(part.number, of: id)
+        guard let upload = try upload(id) else { return .noSuchUpload }
+        let bucket = upload.record.bucket.within(.part)
+        let key = UploadKey.part(upload.record.key, part.number)
+        let head = try versions.head(bucket, key)
         let locations = try staged(part.blob, size: part.size)
         try adopt(part.blob, locations)
-        if let old { try makeGarbage(.blob, old.blob.rawValue) }
-        try rows.putPart.bind(1, id.column).bind(2, Int64(part.number)).bind(3, SmallRows.encode(part, of: id)).run()
+        if let row = head?.row { try erase(row) }
+        let record = Record(
+            bucket: bucket,
+            key: key,
+            stamp: clock.next(after: head?.top, asSuccessor: false, nowMillis: nowMillis),
+            kind: .object,
+            isNull: true,
+            size: part.size,
+            etag: part.etag,
+            body: .blob(part.blob),
+            attributes: part.attributes,
+            tags: [],
+            modifiedMillis: part.modifiedMillis,
+            op: clock.nextOp()
+        )
+        try insert(RecordRow(record, bodyID: part.blob.rawValue))
         return .done(record: nil, removed: nil)
     }
 
@@ -27,21 +58,28 @@ extension IndexWriter {
         _ attributes: [UInt8],
         _ condition: Precondition
     ) throws -> Outcome {
-        guard let upload = try upload(id) else { return .noSuchUpload }
+        guard let row = try upload(id), let upload = Upload(row.record) else { return .noSuchUpload }
         guard let bucket = pending.small[upload.bucket] else { return .noSuchBucket }
         let head = try versions.head(upload.bucket, upload.key)
-        guard condition.holds(of: head?.record) else { return .preconditionFailed(current: head?.record) }
-        var unused = try parts(of: id)
+        let current = head?.version?.record
+        guard condition.holds(of: current) else { return .preconditionFailed(current: current) }
+        let parts = try parts(of: row.address)
+        let byNumber = Dictionary(parts.compactMap { row in Part(row.record).map { ($0.number, $0) } }) { a, _ in a }
+        var named: [PartRef] = []
         for ref in chosen {
-            guard let part = unused.removeValue(forKey: ref.number), part.blob == ref.blob, part.size == ref.size else {
+            guard let part = byNumber[ref.number], part.blob == ref.blob, part.size == ref.size else {
                 return .partsChanged
             }
+            named.append(
+                PartRef(number: ref.number, blob: ref.blob, size: ref.size, attributes: ref.attributes, op: part.op)
+            )
         }
-        guard chosen.reduce(UInt64(0), { $0 &+ $1.size }) == size else { return .partsChanged }
+        guard chosen.reduce(UInt64(0), { $0 &+ $1.size }) == size, Set(chosen.map(\.number)).count == chosen.count
+        else { return .partsChanged }
         let replaced = try replaced(in: bucket, upload.key, head)
 
-        let body = try SmallRows.encode(chosen).withUnsafeBytes { try insertBody($0) }
-        try forget(id, garbage: unused.values.map(\.blob))
+        let body = try SmallRows.encode(named).withUnsafeBytes { try insertBody($0) }
+        try forget(row, parts, keeping: Set(chosen.map(\.blob)))
         let record = Record(
             bucket: upload.bucket,
             key: upload.key,
@@ -53,62 +91,49 @@ extension IndexWriter {
             body: .parts,
             attributes: attributes,
             tags: upload.tags,
-            modifiedMillis: nowMillis
+            modifiedMillis: nowMillis,
+            op: clock.nextOp()
         )
         return try place(record, body, in: bucket, over: head, replacing: replaced)
     }
 
     func abortUpload(_ id: UploadID) throws -> Outcome {
-        guard try upload(id) != nil else { return .noSuchUpload }
-        let parts = try parts(of: id)
-        try forget(id, garbage: parts.values.map(\.blob))
+        guard let row = try upload(id) else { return .noSuchUpload }
+        try forget(row, try parts(of: row.address), keeping: [])
         return .done(record: nil, removed: nil)
     }
 
-    private func forget(_ id: UploadID, garbage: [BlobID]) throws {
-        for blob in garbage { try makeGarbage(.blob, blob.rawValue) }
-        try rows.deleteParts.bind(1, id.column).run()
-        try rows.deleteUpload.bind(1, id.column).run()
-    }
-
-    private func upload(_ id: UploadID) throws -> Upload? {
-        rows.upload.bind(1, id.column)
-        defer { rows.upload.reset() }
-        guard try rows.upload.step() else { return nil }
-        do { return try SmallRows.upload(id, rows.upload.blob(0)) } catch { throw corrupt("uploads") }
-    }
-
-    private func part(_ number: UInt16, of id: UploadID) throws -> Part? {
-        rows.part.bind(1, id.column).bind(2, Int64(number))
-        defer { rows.part.reset() }
-        guard try rows.part.step() else { return nil }
-        do { return try SmallRows.part(number, of: id, rows.part.blob(0)) } catch { throw corrupt("parts") }
-    }
-
-    private func parts(of id: UploadID) throws -> [UInt16: Part] {
-        rows.parts.bind(1, id.column)
-        defer { rows.parts.reset() }
-        var parts: [UInt16: Part] = [:]
-        while try rows.parts.step() {
-            guard let number = UInt16(exactly: rows.parts.int(0)) else { throw corrupt("parts") }
-            do {
-                parts[number] = try SmallRows.part(number, of: id, rows.parts.blob(1))
-            } catch { throw corrupt("parts") }
-        }
-        return parts
-    }
-
-    /// The uploads of a bucket that goes away.
-    func dropUploads(of bucket: BucketID) throws {
-        var ids: [UploadID] = []
-        rows.uploadsOfBucket.bind(1, bucket.column)
-        do {
-            defer { rows.uploadsOfBucket.reset() }
-            while try rows.uploadsOfBucket.step() {
-                do { ids.append(try UploadID(column: rows.uploadsOfBucket.blob(0))) } catch { throw corrupt("uploads") }
+    /// Takes away an upload and its parts; `kept` are the blobs that an object has now.
+    private func forget(_ upload: RecordRow, _ parts: [RecordRow], keeping kept: Set<BlobID>) throws {
+        for part in parts {
+            if case .blob(let blob) = part.record.body, kept.contains(blob) {
+                try erase(part, bytes: .kept)
+            } else {
+                try erase(part)
             }
         }
-        for id in ids { try forget(id, garbage: try parts(of: id).values.map(\.blob)) }
+        try erase(upload)
+    }
+
+    /// The row of an unfinished upload.
+    private func upload(_ id: UploadID) throws -> RecordRow? {
+        let id = id.column
+        rows.upload.bind(1, id)
+        defer { rows.upload.reset() }
+        guard try rows.upload.step() else { return nil }
+        let address: RowAddress
+        do { address = try SmallRows.upload(id, rows.upload.blob(0)) } catch { throw corrupt("uploads") }
+        return try versions.head(address.bucket, address.key)?.version
+    }
+
+    /// The rows of an upload's parts, by number.
+    func parts(of upload: RowAddress) throws -> [RecordRow] {
+        var parts: [RecordRow] = []
+        try versions.each(of: upload.bucket.within(.part), prefix: upload.key.bytes) { row in
+            parts.append(row)
+            return true
+        }
+        return parts
     }
 
     func corrupt(_ table: String) -> StoreError { .corrupt(what: "\(database.path): table \(table)") }

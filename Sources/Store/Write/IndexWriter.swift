@@ -16,6 +16,17 @@ final class IndexWriter {
         var madeGarbage = false
         /// Keys whose newest version may be another one now.
         var changedKeys: [(BucketID, Key)] = []
+        /// Keys of small state that were written.
+        var systemKeys: [Key] = []
+        /// Which calls of coordinators are served.
+        var fencing: Fencing
+        var isFencingChanged = false
+        /// Buckets whose deletion is under way.
+        var closed: Set<BucketID>
+        var burials: Burials
+        var digest: Digest.Changes
+        /// How many hints more each peer has.
+        var hints: [HintPeer: Int] = [:]
         var nextBody: Int64
     }
 
@@ -23,33 +34,59 @@ final class IndexWriter {
     let versions: VersionRows
     let rows: WriterStatements
     let staging: Staging
+    let digest: Digest
     var clock: StampClock
     var nowMillis: UInt64 = 0
+    /// Whether the table `nulls` has, or had since the start, any row.
+    var hasNulls: Bool
 
     /// As committed.
     private(set) var small: SmallState
     private(set) var counters: Counters
     private(set) var segments: [UInt32: SegmentRow]
     private var nextBody: Int64
+    private(set) var fencing = Fencing()
+    private var closed: Set<BucketID>
+    private(set) var burials: Burials
 
     var pending: Pending
 
-    init(_ database: Database, _ loaded: LoadedIndex, staging: Staging, boot: UInt64) throws {
+    init(_ database: Database, _ loaded: LoadedIndex, staging: Staging, digest: Digest, boot: UInt64, op: OpID) throws {
         self.database = database
         self.staging = staging
+        self.digest = digest
         versions = try VersionRows(database)
         rows = try WriterStatements(database)
-        clock = StampClock(boot: boot)
+        clock = StampClock(boot: boot, op: op)
         small = loaded.small
         counters = loaded.counters
         segments = loaded.segments
+        hasNulls = try database.number("SELECT EXISTS(SELECT 1 FROM nulls)") > 0
+        closed = loaded.closed
+        burials = Burials(gone: loaded.gone, unpurged: loaded.gone)
         nextBody = try database.number("SELECT coalesce(max(id), 0) + 1 FROM bodies")
-        pending = Pending(small: loaded.small, counters: loaded.counters, nextBody: nextBody)
+        pending = Pending(
+            small: loaded.small,
+            counters: loaded.counters,
+            fencing: fencing,
+            closed: loaded.closed,
+            burials: Burials(gone: loaded.gone, unpurged: loaded.gone),
+            digest: Digest.Changes(progress: digest.progress),
+            nextBody: nextBody
+        )
     }
 
     func begin(nowMillis: UInt64) throws {
         self.nowMillis = nowMillis
-        pending = Pending(small: small, counters: counters, nextBody: nextBody)
+        pending = Pending(
+            small: small,
+            counters: counters,
+            fencing: fencing,
+            closed: closed,
+            burials: burials,
+            digest: Digest.Changes(progress: digest.progress),
+            nextBody: nextBody
+        )
         try rows.begin.run()
     }
 
@@ -67,17 +104,17 @@ final class IndexWriter {
                 }
             }
             pending.counters.sequence += 1
-            pending.counters.rows = Counters.Rows(
-                buckets: UInt64(pending.small.byID.count),
-                registers: UInt64(pending.small.registers.count),
-                segments: segmentsCount
-            )
+            pending.counters.segments = segmentsCount
             try rows.putCounters.bind(1, SmallRows.encode(pending.counters)).run()
         }
         try rows.commit.run()
         small = pending.small
         counters = pending.counters
         nextBody = pending.nextBody
+        fencing = pending.fencing
+        closed = pending.closed
+        burials = pending.burials
+        digest.apply(pending.digest)
         for (id, row) in pending.segments { segments[id] = row }
     }
 
@@ -167,4 +204,7 @@ struct LoadedIndex {
     var small: SmallState
     var counters: Counters
     var segments: [UInt32: SegmentRow]
+    var closed: Set<BucketID> = []
+    var gone: Set<BucketID> = []
+    var hints: [HintPeer: Int] = [:]
 }

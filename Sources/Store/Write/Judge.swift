@@ -1,6 +1,6 @@
 extension Precondition {
     /// Whether the condition holds of a key whose newest version is `current`. A delete marker counts as absent.
-    func holds(of current: Record?) -> Bool {
+    package func holds(of current: Record?) -> Bool {
         let object = current.flatMap { $0.kind == .object ? $0 : nil }
         switch self {
         case .none: return true
@@ -17,5 +17,5 @@ extension Precondition {
         }
     }
 
-    var isNone: Bool { self == .none }
+    package var isNone: Bool { self == .none }
 }

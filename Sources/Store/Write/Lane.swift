@@ -16,7 +16,6 @@ final class Lane: Sendable {
         var done: @Sendable (Result<Location?, any Error>) -> Void
     }
 
-    private let shared: Shared
     private let inbox: Inbox<Job>
     private let thread: StoreThread
 
@@ -35,15 +34,14 @@ final class Lane: Sendable {
 
     /// `resume`: a segment with room, left by the run before.
     init(_ index: Int, _ shared: Shared, queueMax: Int, resume: (file: SegmentFile, size: UInt64)?) throws {
-        self.shared = shared
         let inbox = Inbox<Job>(limit: queueMax)
         self.inbox = inbox
-        if let resume { shared.active.enter(resume.file.id) }
+        let pen = Pen(shared, resume: resume)
         thread = try StoreThread("store-lane-\(index)") {
-            var pen = Pen(shared: shared, segment: resume?.file, end: resume?.size ?? 0)
+            var pen = pen
             var batch: [Job] = []
             while inbox.take(most: .max, into: &batch) {
-                pen.write(batch)
+                Self.write(batch, &pen)
                 batch.removeAll(keepingCapacity: true)
             }
         }
@@ -54,6 +52,28 @@ final class Lane: Sendable {
         case .accepted: break
         case .full: job.done(.failure(StoreError.overloaded))
         case .closed: job.done(.failure(StoreError.closed))
+        }
+    }
+
+    private static func write(_ batch: [Job], _ pen: inout Pen) {
+        var finishing: [(Job, Location?)] = []
+        for job in batch {
+            do {
+                let location = try job.bytes.map {
+                    try pen.append($0, of: job.blob, chunk: job.chunk, observe: job.observe)
+                }
+                if job.finish { finishing.append((job, location)) } else { job.done(.success(location)) }
+            } catch {
+                job.done(.failure(error))
+            }
+        }
+        guard !finishing.isEmpty else { return }
+        let result = Result { try pen.sync() }
+        for (job, location) in finishing {
+            switch result {
+            case .success: job.done(.success(location))
+            case .failure(let error): job.done(.failure(error))
+            }
         }
     }
 
@@ -70,120 +90,4 @@ final class ActiveSegments: Sendable {
     func enter(_ id: UInt32) { ids.withLock { _ = $0.insert(id) } }
     func leave(_ id: UInt32) { ids.withLock { _ = $0.remove(id) } }
     func contains(_ id: UInt32) -> Bool { ids.withLock { $0.contains(id) } }
-}
-
-/// The lane's thread-local state: the file at hand and the place of the next frame.
-private struct Pen {
-    let shared: Lane.Shared
-    var segment: SegmentFile?
-    var end: UInt64
-
-    /// Whether the file holds frames that no sync has covered yet.
-    private var isDirty = false
-
-    init(shared: Lane.Shared, segment: SegmentFile?, end: UInt64) {
-        self.shared = shared
-        self.segment = segment
-        self.end = end
-    }
-
-    mutating func write(_ batch: [Lane.Job]) {
-        var finishing: [(Lane.Job, Location?)] = []
-        for job in batch {
-            do {
-                let location = try append(job)
-                if job.finish { finishing.append((job, location)) } else { job.done(.success(location)) }
-            } catch {
-                job.done(.failure(error))
-            }
-        }
-        guard !finishing.isEmpty else { return }
-        let result = Result { try sync() }
-        for (job, location) in finishing {
-            switch result {
-            case .success: job.done(.success(location))
-            case .failure(let error): job.done(.failure(error))
-            }
-        }
-    }
-
-    private mutating func append(_ job: Lane.Job) throws -> Location? {
-        guard let buffer = job.bytes else { return nil }
-        return try buffer.withUnsafeReadableBytes { payload in
-            job.observe?(payload)
-            try shared.condition.admit(growing: true)
-            let frameBytes = UInt64(Frame.headerBytes + payload.count)
-            let file = try place(for: frameBytes)
-            let checksum = Checksum.of(payload)
-            let frame = Frame(
-                blob: job.blob,
-                chunk: job.chunk,
-                length: UInt32(payload.count),
-                checksum: checksum
-            )
-            do {
-                try withUnsafeTemporaryAllocation(byteCount: Frame.headerBytes, alignment: 8) { header in
-                    frame.write(to: header)
-                    try shared.calls.writeAll(
-                        file.file,
-                        [UnsafeRawBufferPointer(header), payload],
-                        at: end,
-                        path: file.path
-                    )
-                }
-            } catch StoreError.diskFull {
-                throw shared.condition.foundFull()
-            } catch {
-                shared.condition.fail("\(error)")
-                throw error
-            }
-            let location = Location(
-                segment: file.id,
-                offset: UInt32(end),
-                length: UInt32(payload.count),
-                checksum: checksum
-            )
-            end += frameBytes
-            isDirty = true
-            shared.staging.add(location, to: job.blob)
-            return location
-        }
-    }
-
-    /// The file that takes the next frame; a full one is synced and left.
-    private mutating func place(for bytes: UInt64) throws -> SegmentFile {
-        if let segment, end + bytes <= shared.segmentBytesMax { return segment }
-        if let old = segment {
-            try sync()
-            shared.active.leave(old.id)
-            segment = nil
-        }
-        let id = shared.segments.makeID()
-        shared.active.enter(id)
-        do {
-            let file = try SegmentFile.create(id, store: shared.storeID, in: shared.directory, shared.calls)
-            shared.segments.adopt(file)
-            segment = file
-            end = SegmentFile.headerBytes
-            return file
-        } catch {
-            shared.active.leave(id)
-            if case StoreError.diskFull = error { throw shared.condition.foundFull() }
-            shared.condition.fail("\(error)")
-            throw error
-        }
-    }
-
-    private mutating func sync() throws {
-        try shared.condition.admit(growing: false)
-        guard isDirty, let segment else { return }
-        let code = shared.calls.sync(segment.file)
-        shared.metrics.syncs.add(1)
-        guard code == 0 else {
-            let reason = "fdatasync of \(segment.path): \(errnoText(Int32(-code)))"
-            shared.condition.fail(reason)
-            throw StoreError.io(what: reason)
-        }
-        isDirty = false
-    }
 }

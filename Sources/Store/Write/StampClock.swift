@@ -6,9 +6,18 @@ struct StampClock {
     /// The largest time given out since the start: a key whose newest version was removed for good goes on above it.
     private var last: UInt64 = 0
 
-    init(boot: UInt64) {
+    /// Counted too, behind a second random word: the two together name an operation on every node.
+    private var op: OpID
+
+    init(boot: UInt64, op: OpID) {
         self.boot = boot
+        self.op = op
         writer = 0
+    }
+
+    mutating func nextOp() -> OpID {
+        op = OpID(high: op.high, low: op.low &+ 1)
+        return op
     }
 
     /// The stamp of a change after `head`, the newest version of the key. A successor sorts directly behind `head`; the

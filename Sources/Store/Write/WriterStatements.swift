@@ -7,10 +7,9 @@ final class WriterStatements {
     let insertBody, body, deleteBody, putExtent, extent, extentsFrom, deleteExtent: Statement
     let putSegment, deleteSegment, putCounters: Statement
     let insertGarbage, deleteGarbage, garbage: Statement
-    let putBucket, deleteBucket, anyVersion: Statement
-    let putRegister, deleteRegister: Statement
-    let insertUpload, upload, deleteUpload, uploadsOfBucket: Statement
-    let putPart, part, parts, deleteParts: Statement
+    let putUpload, upload, deleteUpload: Statement
+    let putInstance, deleteInstance, putWanted, deleteWanted, putClosed, deleteClosed, putGone: Statement
+    let putHint, deleteHint, rowsBehind: Statement
     let quarantine, release: Statement
     private let handle: OpaquePointer
 
@@ -40,19 +39,19 @@ final class WriterStatements {
         insertGarbage = try make("INSERT OR IGNORE INTO garbage VALUES(?1, ?2)")
         deleteGarbage = try make("DELETE FROM garbage WHERE kind = ?1 AND id = ?2")
         garbage = try make("SELECT kind, id FROM garbage WHERE (kind, id) > (?1, ?2) ORDER BY kind, id LIMIT ?3")
-        putBucket = try make("INSERT OR REPLACE INTO buckets VALUES(?1, ?2)")
-        deleteBucket = try make("DELETE FROM buckets WHERE id = ?1")
-        anyVersion = try make("SELECT 1 FROM versions WHERE bucket = ?1 LIMIT 1")
-        putRegister = try make("INSERT OR REPLACE INTO registers VALUES(?1, ?2)")
-        deleteRegister = try make("DELETE FROM registers WHERE name = ?1")
-        insertUpload = try make("INSERT INTO uploads VALUES(?1, ?2, ?3, ?4, ?5)")
+        putUpload = try make("INSERT OR REPLACE INTO uploads VALUES(?1, ?2)")
         upload = try make("SELECT data FROM uploads WHERE id = ?1")
         deleteUpload = try make("DELETE FROM uploads WHERE id = ?1")
-        uploadsOfBucket = try make("SELECT id FROM uploads WHERE bucket = ?1")
-        putPart = try make("INSERT OR REPLACE INTO parts VALUES(?1, ?2, ?3)")
-        part = try make("SELECT data FROM parts WHERE upload = ?1 AND number = ?2")
-        parts = try make("SELECT number, data FROM parts WHERE upload = ?1 ORDER BY number")
-        deleteParts = try make("DELETE FROM parts WHERE upload = ?1")
+        putInstance = try make("INSERT OR REPLACE INTO instances VALUES(?1, ?2, ?3)")
+        deleteInstance = try make("DELETE FROM instances WHERE bucket = ?1 AND key = ?2")
+        putWanted = try make("INSERT OR REPLACE INTO wanted VALUES(?1, ?2, ?3)")
+        deleteWanted = try make("DELETE FROM wanted WHERE bucket = ?1 AND key = ?2 AND stamp = ?3")
+        putClosed = try make("INSERT OR REPLACE INTO closed VALUES(?1)")
+        deleteClosed = try make("DELETE FROM closed WHERE bucket = ?1")
+        putGone = try make("INSERT OR REPLACE INTO gone VALUES(?1)")
+        putHint = try make("INSERT OR IGNORE INTO hints VALUES(?1, ?2, ?3, ?4)")
+        deleteHint = try make("DELETE FROM hints WHERE peer = ?1 AND bucket = ?2 AND key = ?3 AND stamp = ?4")
+        rowsBehind = try make(Schema.rowsBehind)
         quarantine = try make("INSERT OR IGNORE INTO quarantine VALUES(?1, ?2, ?3, ?4, ?5)")
         release = try make("DELETE FROM quarantine WHERE segment = ?1")
     }

@@ -4,13 +4,14 @@ import Store
 
 /// Buckets, as an admin sees them.
 extension AdminFace {
-    func addBuckets(to api: RouterGroup<BasicRequestContext>) {
+    func addBuckets(to api: RouterGroup<AdminContext>) {
         api.get("buckets") { _, _ in
-            try Self.yes(BucketsAnswer(buckets: node.coordinator.buckets().map(Self.answer)))
+            if node.layout.isRemoved { throw CoordinatorError.notMember }
+            return try Self.yes(BucketsAnswer(buckets: node.coordinator.buckets().map(answer)))
         }
         api.post("buckets") { request, _ in try await createBucket(Self.body(NewBucket.self, of: request)) }
         api.get("buckets/:bucket") { _, context in
-            try Self.yes(Self.answer(bucket(context.parameters.require("bucket"))))
+            try await Self.yes(answer(bucket(context.parameters.require("bucket"))))
         }
         api.delete("buckets/:bucket") { _, context in
             try await deleteBucket(context.parameters.require("bucket"))
@@ -19,11 +20,15 @@ extension AdminFace {
             let change = try await Self.body(VersioningChange.self, of: request)
             return try await setVersioning(change.versioning, of: context.parameters.require("bucket"))
         }
+        api.put("buckets/:bucket/copies") { request, context in
+            let change = try await Self.body(CopiesChange.self, of: request)
+            return try await setCopies(change.copies, of: context.parameters.require("bucket"))
+        }
     }
 
     /// The bucket with this name, or the error that says there is none.
-    func bucket(_ name: String) throws -> Bucket {
-        guard let bucket = node.coordinator.bucket(named: name) else {
+    func bucket(_ name: String) async throws -> Bucket {
+        guard let bucket = try await node.coordinator.bucket(named: name) else {
             throw AdminError(.notFound, "no_such_bucket", "there is no bucket \(name)")
         }
         return bucket
@@ -33,15 +38,20 @@ extension AdminFace {
         guard BucketName.mayBeCreated(new.name) else {
             throw AdminError(.badRequest, "invalid_name", "\"\(new.name.prefix(80))\" cannot be a bucket's name")
         }
+        let names = node.coordinator.buckets().map(\.name)
+        if let max = node.settings.bucketsMax, names.count >= max, !names.contains(new.name) {
+            let sentence = "there are \(names.count) buckets, and max-buckets allows \(max)"
+            throw AdminError(.conflict, "too_many_buckets", sentence)
+        }
         let bucket = Bucket(
-            id: BucketID(rawValue: SecureRandom.word()),
+            id: .fresh(SecureRandom.word()),
             name: new.name,
             createdMillis: JSON.nowMillis(),
             versioning: try Self.versioning(new.versioning ?? "off"),
-            settings: []
+            settings: BucketSettings(copies: try new.copies.map(Self.copies)).encoded
         )
         switch try await node.coordinator.commit(.createBucket(bucket)) {
-        case .done: return try Self.yes(Self.answer(bucket), status: .created)
+        case .done: return try Self.yes(answer(bucket), status: .created)
         case .bucketExists: throw AdminError(.conflict, "bucket_exists", "there is a bucket \(new.name) already")
         case let other: throw Self.unexpected(other)
         }
@@ -58,17 +68,35 @@ extension AdminFace {
 
     private func setVersioning(_ text: String, of name: String) async throws -> Response {
         let versioning = try Self.versioning(text)
-        var bucket = try bucket(name)
+        var bucket = try await bucket(name)
         guard versioning != .off || bucket.versioning == .off else {
             throw AdminError(.conflict, "versioning_was_on", "versioning that was on can only be suspended")
         }
         switch try await node.coordinator.commit(.setVersioning(bucket.id, versioning)) {
         case .done:
             bucket.versioning = versioning
-            return try Self.yes(Self.answer(bucket))
+            return try Self.yes(answer(bucket))
         case .noSuchBucket: throw AdminError(.notFound, "no_such_bucket", "there is no bucket \(name)")
         case let other: throw Self.unexpected(other)
         }
+    }
+
+    /// A change of the layout: it goes on by itself when it is decided.
+    private func setCopies(_ count: Int, of name: String) async throws -> Response {
+        let wanted = try Self.copies(count)
+        let id = try await bucket(name).id
+        let wish = LayoutWish.copies(id, base: node.coordinator.copies(of: id), wanted: wanted)
+        let facts = await ClusterBoard(node: node).look(asksOthers: false).facts
+        let answer = try await node.wish(wish, isForced: false)
+        let message = try OrderText(facts: facts).answer(wish, answer)
+        return try Self.yes(OrderAnswer(message: message, epoch: node.currentLayout?.epoch ?? 0))
+    }
+
+    private static func copies(_ count: Int) throws -> Int {
+        guard BucketSettings.copiesChoices.contains(count) else {
+            throw AdminError(.badRequest, "invalid", "copies is one of 1, 2, 3, 5")
+        }
+        return count
     }
 
     private static func unexpected(_ outcome: Outcome) -> AdminError {
@@ -84,7 +112,7 @@ extension AdminFace {
         }
     }
 
-    private static func answer(_ bucket: Bucket) -> BucketAnswer {
+    private func answer(_ bucket: Bucket) -> BucketAnswer {
         let versioning =
             switch bucket.versioning {
             case .off: "off"
@@ -94,7 +122,9 @@ extension AdminFace {
         return BucketAnswer(
             name: bucket.name,
             created: JSON.date(millis: bucket.createdMillis),
-            versioning: versioning
+            versioning: versioning,
+            copies: node.coordinator.span(of: bucket.id).next,
+            copiesHeld: node.copiesHeld(of: bucket)
         )
     }
 }

@@ -4,7 +4,7 @@ import Store
 
 /// Access keys and what they may do.
 extension AdminFace {
-    func addKeys(to api: RouterGroup<BasicRequestContext>) {
+    func addKeys(to api: RouterGroup<AdminContext>) {
         api.get("keys") { _, _ in
             let names = bucketNames()
             return try Self.yes(KeysAnswer(keys: node.accessKeys.all().map { Self.answer($0, names) }))
@@ -30,14 +30,14 @@ extension AdminFace {
         }
         api.post("keys/:id/grant") { request, context in
             let change = try await Self.body(GrantChange.self, of: request)
-            let (grant, bucket) = try (Self.grant(change.rights), bucket(change.bucket))
+            let (grant, bucket) = try await (Self.grant(change.rights), bucket(change.bucket))
             let id = try context.parameters.require("id")
             let key = try await node.accessKeys.grant(grant, on: bucket.id, to: id)
             return try Self.yes(Self.answer(key, bucketNames()))
         }
         api.post("keys/:id/revoke") { request, context in
             let change = try await Self.body(GrantChange.self, of: request)
-            let (grant, bucket) = try (Self.grant(change.rights), bucket(change.bucket))
+            let (grant, bucket) = try await (Self.grant(change.rights), bucket(change.bucket))
             let id = try context.parameters.require("id")
             let key = try await node.accessKeys.revoke(grant, on: bucket.id, from: id)
             return try Self.yes(Self.answer(key, bucketNames()))

@@ -5,7 +5,7 @@ import Swim
 
 /// Who is in the mesh, why this node thinks so, and what its operator orders.
 extension AdminFace {
-    func addMesh(to api: RouterGroup<BasicRequestContext>) {
+    func addMesh(to api: RouterGroup<AdminContext>) {
         let mesh = api.group("mesh")
         mesh.get("members") { _, _ in try await Self.yes(node.mesh().report()) }
         mesh.get("members/:name") { _, context in
@@ -65,7 +65,7 @@ extension AdminFace {
         return NodeRef(text.removingPercentEncoding ?? text)
     }
 
-    private func material() async throws -> TokenMaterial {
+    func material() async throws -> TokenMaterial {
         let material = try await node.mesh().tokenMaterial()
         return TokenMaterial(
             adminPublicKey: Hex.encode(material.adminPublicKey),

@@ -5,12 +5,10 @@ import Swim
 
 /// What the node is and believes.
 extension AdminFace {
-    func addStatus(to api: RouterGroup<BasicRequestContext>) {
+    func addStatus(to api: RouterGroup<AdminContext>) {
         api.get("status") { _, _ in
-            let present = (try? await node.mesh().counters())?.present ?? 1
-            return try Self.yes(status(present: present))
+            try await Self.yes(status())
         }
-        api.get("cluster/status") { _, _ in try await Self.yes(cluster()) }
         api.get("config") { _, _ in try Self.yes(ConfigAnswer(node.settings)) }
         api.post("doctor") { _, _ in
             do {
@@ -28,7 +26,8 @@ extension AdminFace {
         return statistics.isReadOnly ? "read-only" : "healthy"
     }
 
-    private func status(present: Int) -> StatusAnswer {
+    private func status() async -> StatusAnswer {
+        let look = await ClusterBoard(node: node).look()
         let statistics = node.store.statistics()
         let faces = node.faces
         return StatusAnswer(
@@ -36,13 +35,14 @@ extension AdminFace {
             node: node.identity.id.description,
             zone: node.zone,
             version: Meshd.version,
-            mode: Self.mode(present: present),
+            mode: Self.mode(holders: look.facts.members.count(where: \.isHolder)),
             health: health,
+            ready: node.isReady,
             uptimeSeconds: (max(JSON.nowMillis(), node.startedMillis) - node.startedMillis) / 1000,
             s3: faces.s3,
             admin: faces.admin,
             mesh: node.endpoints?.mesh ?? "",
-            present: present,
+            present: look.members?.present ?? 1,
             storage: .init(
                 buckets: node.coordinator.buckets().count,
                 versions: statistics.versions,
@@ -54,32 +54,8 @@ extension AdminFace {
                 readOnly: statistics.isReadOnly,
                 corruptions: statistics.corruptions
             ),
-            accessKeys: node.accessKeys.all().count
+            accessKeys: node.accessKeys.all().count,
+            cluster: look.health
         )
     }
-
-    /// All members as this node sees them; itself alone while it takes no part in a mesh.
-    private func cluster() async -> ClusterAnswer {
-        let report = try? await node.mesh().report()
-        let own = ClusterAnswer.Member(
-            id: node.identity.id.description,
-            name: node.settings.name,
-            zone: node.zone,
-            state: "alive",
-            s3: node.faces.s3
-        )
-        let nodes = report?.members.map { line in
-            ClusterAnswer.Member(id: line.id, name: line.name, zone: line.zone, state: line.state.rawValue, s3: line.s3)
-        }
-        let present = report?.present ?? 1
-        return ClusterAnswer(
-            enabled: present > 1,
-            mode: Self.mode(present: present),
-            nodes: nodes ?? [own],
-            health: health,
-            features: ["versioning": true, "conditionalWrites": true, "replication": false]
-        )
-    }
-
-    private static func mode(present: Int) -> String { present > 1 ? "mesh" : "standalone" }
 }

@@ -7,9 +7,17 @@ import Store
 /// The admin port: health, metrics and `/api/v1`, described in docs/openapi.yaml.
 struct AdminFace: Sendable {
     let node: Node
+    let sessions: Sessions
+    private let pulse: ConsolePulse
 
-    func responder() -> some HTTPResponder<BasicRequestContext> {
-        let router = Router(context: BasicRequestContext.self)
+    init(node: Node) {
+        self.node = node
+        sessions = Sessions(node: node)
+        pulse = ConsolePulse(node: node)
+    }
+
+    func responder() -> some HTTPResponder<AdminContext> {
+        let router = Router(context: AdminContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: FaultEnvelope())
         router.get("health/live") { _, _ in Self.text("alive\n") }
         router.get("health/ready") { _, _ in
@@ -17,13 +25,30 @@ struct AdminFace: Sendable {
         }
         router.get("metrics") { _, _ in
             let mesh = try? await node.mesh().counters()
-            return Self.text(MetricsPage(node: node, mesh: mesh).text, type: "text/plain; version=0.0.4; charset=utf-8")
+            let facts = await ClusterBoard(node: node).look(asksOthers: false).facts
+            let page = MetricsPage(node: node, mesh: mesh, facts: facts)
+            return Self.text(page.text, type: "text/plain; version=0.0.4; charset=utf-8")
         }
-        let api = router.group("api/v1").add(middleware: TokenGate(token: node.adminToken))
+        ConsoleFiles.add(to: router)
+        addSession(to: router.group("api/v1"))
+        addConsent(toOpen: router.group("api/v1"))
+        let api = router.group("api/v1").add(middleware: AdminGate(node: node, sessions: sessions))
+            .add(middleware: AuditTrail(events: node.events))
         addStatus(to: api)
+        addEvents(to: api)
+        addHistory(to: api)
         addBuckets(to: api)
         addKeys(to: api)
         addMesh(to: api)
+        addCluster(to: api)
+        addOrders(to: api)
+        addObjects(to: api)
+        addVersions(to: api)
+        addPackages(to: api)
+        addConsent(to: api)
+        addDiscovery(to: api)
+        addActivation(to: api)
+        ConsoleStream(pulse: pulse, sessions: sessions).add(to: api)
         return router.buildResponder()
     }
 
@@ -44,7 +69,7 @@ struct AdminFace: Sendable {
     static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
         Response(
             status: status,
-            headers: [.contentType: "application/json", .cacheControl: "no-store"],
+            headers: [.contentType: "application/json", .cacheControl: "no-store", .xContentTypeOptions: "nosniff"],
             body: .init(byteBuffer: ByteBuffer(bytes: try JSON.bytes(value)))
         )
     }
@@ -74,10 +99,30 @@ struct AdminFace: Sendable {
 struct AdminError: Error, Sendable {
     let status: HTTPResponse.Status
     let fault: Fault
+    /// When it makes sense to ask again.
+    private(set) var retrySeconds: Int?
 
     init(_ status: HTTPResponse.Status, _ code: String, _ message: String) {
         self.status = status
         self.fault = Fault(code: code, message: message)
+    }
+
+    /// Parts of the request are wrong; all of them are told at once.
+    init(fields: [FieldFault]) {
+        status = .unprocessableContent
+        let what = fields.map { "\($0.field): \($0.message)" }.joined(separator: "; ")
+        fault = Fault(code: "invalid_fields", message: what, fields: fields)
+    }
+
+    /// Too many wrong secrets came before this one.
+    static func tooManyFailures(seconds: Int) -> AdminError {
+        var error = AdminError(
+            .tooManyRequests,
+            "too_many_failures",
+            "too many wrong secrets: wait \(seconds) s before the next try"
+        )
+        error.retrySeconds = seconds
+        return error
     }
 
     /// The one table from the rooms' errors to the admin API's.
@@ -94,13 +139,32 @@ struct AdminError: Error, Sendable {
                 "disk_full",
                 "the disk is too full for writes: \(free) bytes are free"
             )
-        case StoreError.overloaded, StoreError.closed:
+        case StoreError.overloaded, StoreError.closed, StoreError.notSole:
             self.init(.serviceUnavailable, "unavailable", "the node cannot take the change now; try again")
         case let error as MeshError: self.init(error)
+        case let error as CoordinatorError: self.init(error)
         case let error as any HTTPResponseError where error.status.code < 500:
             self.init(error.status, "http_\(error.status.code)", error.status.reasonPhrase)
         default:
             self.init(.internalServerError, "internal", "the node failed; its log says why")
+        }
+    }
+
+    private init(_ error: CoordinatorError) {
+        switch error {
+        case .quorumLost(let answered, let all, let effect):
+            let end = effect == .none ? "nothing was changed" : "whether it took effect is not known"
+            self.init(
+                .serviceUnavailable,
+                effect == .none ? "no_quorum" : "unknown_effect",
+                "\(answered) of \(all) holders answered, too few: \(end)"
+            )
+        case .contended: self.init(.conflict, "busy", "others changed the same thing all the time; try again")
+        case .bucketClosing: self.init(.conflict, "bucket_closing", "the bucket is being deleted")
+        case .notMember:
+            self.init(.serviceUnavailable, "not_member", "this node was removed from its mesh: ask another one")
+        case .unsupported(let asked):
+            self.init(.badRequest, "invalid", "this call cannot be answered with the consistency \(asked.rawValue)")
         }
     }
 
@@ -122,8 +186,8 @@ private struct FaultEnvelope: RouterMiddleware {
     @concurrent
     func handle(
         _ request: Request,
-        context: BasicRequestContext,
-        next: @concurrent (Request, BasicRequestContext) async throws -> Response
+        context: AdminContext,
+        next: @concurrent (Request, AdminContext) async throws -> Response
     ) async throws -> Response {
         do {
             return try await next(request, context)
@@ -133,25 +197,9 @@ private struct FaultEnvelope: RouterMiddleware {
                 context.logger.error("an admin call failed", metadata: ["error": "\(error)"])
             }
             let envelope = Envelope<Nothing>(success: false, data: nil, error: answer.fault)
-            return try AdminFace.json(envelope, status: answer.status)
+            var response = try AdminFace.json(envelope, status: answer.status)
+            if let seconds = answer.retrySeconds { response.headers[.retryAfter] = String(seconds) }
+            return response
         }
-    }
-}
-
-/// Lets through who knows the admin token. The comparison takes the same time for every wrong one.
-private struct TokenGate: RouterMiddleware {
-    let token: Secret
-
-    @concurrent
-    func handle(
-        _ request: Request,
-        context: BasicRequestContext,
-        next: @concurrent (Request, BasicRequestContext) async throws -> Response
-    ) async throws -> Response {
-        let given = request.headers[.authorization] ?? ""
-        guard given.hasPrefix("Bearer "), Secret(String(given.dropFirst(7))).isEqual(to: token) else {
-            throw AdminError(.unauthorized, "unauthorized", "this call needs the header Authorization: Bearer TOKEN")
-        }
-        return try await next(request, context)
     }
 }

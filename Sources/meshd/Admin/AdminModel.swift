@@ -1,3 +1,5 @@
+import Mesh
+
 /// The values of the admin API, as both its server and the command line know them; docs/openapi.yaml describes them.
 
 /// What every answer is wrapped in.
@@ -10,6 +12,15 @@ struct Envelope<Value: Codable & Sendable>: Codable, Sendable {
 /// Why a call failed: a code for programs, a sentence for people.
 struct Fault: Codable, Sendable {
     var code: String
+    var message: String
+    /// What was wrong with which part of the request, where that can be told.
+    var fields: [FieldFault]?
+}
+
+/// What is wrong with one part of a request.
+struct FieldFault: Codable, Hashable, Sendable {
+    /// Its place: `copies`, `nodes[1].code`.
+    var field: String
     var message: String
 }
 
@@ -33,8 +44,12 @@ struct StatusAnswer: Codable, Sendable {
     var node: String
     var zone: String
     var version: String
+    /// `standalone`, `ha` or `scaleout`.
     var mode: String
+    /// Of this node's own store: `healthy`, `read-only`, `damaged` or `failed`.
     var health: String
+    /// S3 requests are served.
+    var ready: Bool
     var uptimeSeconds: UInt64
     var s3: String
     var admin: String
@@ -44,22 +59,8 @@ struct StatusAnswer: Codable, Sendable {
     var present: Int
     var storage: Storage
     var accessKeys: Int
-}
-
-struct ClusterAnswer: Codable, Sendable {
-    struct Member: Codable, Sendable {
-        var id: String
-        var name: String
-        var zone: String
-        var state: String
-        var s3: String
-    }
-
-    var enabled: Bool
-    var mode: String
-    var nodes: [Member]
-    var health: String
-    var features: [String: Bool]
+    /// Of the whole mesh, as this node sees it.
+    var cluster: ClusterHealth
 }
 
 struct BucketAnswer: Codable, Sendable {
@@ -67,6 +68,9 @@ struct BucketAnswer: Codable, Sendable {
     var created: String
     /// `off`, `enabled` or `suspended`.
     var versioning: String
+    /// Copies that it wants of each object, and how many of them there are nodes for now.
+    var copies: Int
+    var copiesHeld: Int
 }
 
 struct BucketsAnswer: Codable, Sendable {
@@ -76,6 +80,14 @@ struct BucketsAnswer: Codable, Sendable {
 struct NewBucket: Codable, Sendable {
     var name: String
     var versioning: String?
+    /// 1, 2, 3 or 5; by default 3.
+    var copies: Int?
+}
+
+/// `buckets/NAME/copies`
+struct CopiesChange: Codable, Sendable {
+    /// 1, 2, 3 or 5.
+    var copies: Int
 }
 
 struct VersioningChange: Codable, Sendable {

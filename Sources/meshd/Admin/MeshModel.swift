@@ -28,6 +28,20 @@ struct TokenMaterial: Codable, Sendable {
     var addresses: [String]
 }
 
+/// `cluster/packages`, POST: the node that a package is for.
+struct NewPackage: Codable, Sendable {
+    var name: String
+    var zone: String?
+    /// `deb`, `tar.gz` or `sh`.
+    var format: String?
+    /// How long its token lets nodes in, such as `24h`.
+    var expires: String?
+    /// Where the new node knocks.
+    var addresses: [String]?
+    /// A token that was made with the admin key elsewhere, instead of expires and addresses.
+    var token: String?
+}
+
 /// What `meshd expel` and `meshd keys rotate` answer.
 struct DecreeAnswer: Codable, Sendable {
     var sequence: UInt64
@@ -63,6 +77,8 @@ struct FoundNode: Codable, Sendable {
     var id: String
     var version: String
     var address: String
+    /// Where it can be invited.
+    var admin: String
     var freeBytes: UInt64
     var latencyMicros: Int64
 }

@@ -6,6 +6,8 @@ struct MetricsPage {
     let node: Node
     /// Nothing while the node takes no part in a mesh.
     let mesh: MeshCounters?
+    /// What this node knows by itself; nobody is asked for a metrics page.
+    let facts: ClusterFacts
 
     var text: String {
         var page = PrometheusText()
@@ -18,8 +20,18 @@ struct MetricsPage {
             page.single("process_resident_memory_bytes", "Resident memory.", .gauge, Double(resident))
         }
         node.metrics.write(to: &page)
+        node.coordinator.metrics.write(to: &page)
         node.store.statistics().write(to: &page)
         mesh?.write(to: &page)
+        node.cluster?.links.write(to: &page)
+        facts.write(to: &page)
+        page.family("meshd_events_total", "Events written down since the start.", .counter)
+        for severity in MeshEvent.Severity.allCases {
+            let count = node.events.counts[severity] ?? 0
+            page.sample("meshd_events_total", [("severity", severity.rawValue)], Double(count))
+        }
+        let suppressed = Double(node.events.suppressed)
+        page.single("meshd_events_suppressed_total", "Events that were too many at once.", .counter, suppressed)
         return page.text
     }
 

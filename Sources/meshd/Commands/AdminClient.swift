@@ -7,8 +7,6 @@ import NIOSSL
 
 /// The command line's way to a running node: one HTTP request per connection, over TCP or the node's socket file.
 struct AdminClient: Sendable {
-    /// The longest answer is a list of 65,536 members, half of this; more is not ours.
-    private static let answerBytesMax = 64 << 20
 
     /// How a TCP connection is protected.
     enum Shield: Sendable {
@@ -25,7 +23,11 @@ struct AdminClient: Sendable {
     }
 
     let road: Road
-    let token: Secret
+    /// Nil for the calls that anybody may make: no node is told a secret of another one.
+    let token: Secret?
+    var connectSeconds: Int64 = 10
+    /// The longest answer is a list of 65,536 members, half of this; more is not ours.
+    var answerBytesMax = 64 << 20
 
     /// Sends one call and takes the answer out of its envelope. Throws the node's own sentence when it says no.
     func call<Value: Codable & Sendable>(
@@ -47,7 +49,8 @@ struct AdminClient: Sendable {
         let channel: NIOAsyncChannel<HTTPClientResponsePart, HTTPPart<HTTPRequestHead, ByteBuffer>>
         let host: String
         do {
-            let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connectTimeout(.seconds(10))
+            let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connectTimeout(.seconds(connectSeconds))
             switch road {
             case .socketFile(let file):
                 host = "localhost"
@@ -58,13 +61,14 @@ struct AdminClient: Sendable {
                 channel = try await bootstrap.connect(host: name, port: port) { Self.pipeline($0, tls: tls) }
             }
         } catch {
-            throw CommandFailure("no node answers at \(place): \(error)", isDown: true)
+            throw CommandFailure("no node answers at \(place): \(Self.reason(error))", isDown: true)
         }
         var head = HTTPRequestHead(version: .http1_1, method: method, uri: path)
         head.headers = [
-            "Host": host, "Connection": "close", "Authorization": "Bearer \(token.revealed)",
+            "Host": host, "Connection": "close",
             "Content-Length": "\(body?.count ?? 0)", "User-Agent": "meshd/\(Meshd.version)",
         ]
+        if let token { head.headers.add(name: "Authorization", value: "Bearer \(token.revealed)") }
         if body != nil { head.headers.add(name: "Content-Type", value: "application/json") }
         let request = head
         do {
@@ -80,7 +84,7 @@ struct AdminClient: Sendable {
                     case .head: break
                     case .body(let bytes):
                         answer.append(contentsOf: bytes.readableBytesView)
-                        guard answer.count <= Self.answerBytesMax else {
+                        guard answer.count <= answerBytesMax else {
                             throw CommandFailure("the answer is too long")
                         }
                     case .end: return answer
@@ -91,7 +95,18 @@ struct AdminClient: Sendable {
         } catch let failure as CommandFailure {
             throw failure
         } catch {
-            throw CommandFailure("the node at \(place) went away: \(error)")
+            throw CommandFailure("the node at \(place) went away: \(Self.reason(error))")
+        }
+    }
+
+    /// Why there is no connection, as the system says it.
+    private static func reason(_ error: any Error) -> String {
+        switch error {
+        case let error as IOError: String(cString: strerror(error.errnoCode))
+        case let error as NIOConnectionError:
+            error.connectionErrors.first.map { reason($0.error) } ?? "its name has no address"
+        case ChannelError.connectTimeout: "it took too long"
+        default: "\(error)"
         }
     }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Mesh
 import NIOHTTP1
 
 /// `meshd bucket …`
@@ -6,14 +7,24 @@ struct BucketCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bucket",
         abstract: "List and change buckets.",
-        subcommands: [List.self, Create.self, Delete.self, Show.self, SetVersioning.self]
+        subcommands: [List.self, Create.self, Delete.self, Show.self, Set.self, SetVersioning.self]
     )
 
     static func table(_ buckets: [BucketAnswer]) -> String {
         Table.text(
-            header: ["BUCKET", "CREATED", "VERSIONING"],
-            rows: buckets.map { [$0.name, $0.created, $0.versioning] }
+            header: ["BUCKET", "CREATED", "VERSIONING", "COPIES"],
+            rows: buckets.map { [$0.name, $0.created, $0.versioning, copies($0)] }
         )
+    }
+
+    private static func copies(_ bucket: BucketAnswer) -> String {
+        bucket.copiesHeld == bucket.copies ? "\(bucket.copies)" : "wants \(bucket.copies), has \(bucket.copiesHeld)"
+    }
+
+    private static func check(copies: Int?) throws {
+        guard copies.map(BucketSettings.copiesChoices.contains) ?? true else {
+            throw ValidationError("--copies is one of 1, 2, 3, 5")
+        }
     }
 
     struct List: AsyncParsableCommand {
@@ -30,10 +41,14 @@ struct BucketCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Create a bucket.")
         @Argument var bucket: String
         @Flag(help: "Keep the versions that writes replace.") var versioning = false
+        @Option(help: "Copies of each object, as far as there are nodes: 1, 2, 3 or 5. By default 3.")
+        var copies: Int?
         @OptionGroup var options: ClientOptions
 
+        func validate() throws { try check(copies: copies) }
+
         func run() async throws {
-            let new = NewBucket(name: bucket, versioning: versioning ? "enabled" : "off")
+            let new = NewBucket(name: bucket, versioning: versioning ? "enabled" : "off", copies: copies)
             let body = try JSON.bytes(new)
             let answer = try await options.client().call(.POST, "buckets", body: body, as: BucketAnswer.self)
             try options.show(answer) { "created \($0.name)" }
@@ -61,6 +76,26 @@ struct BucketCommand: AsyncParsableCommand {
             let path = "buckets/" + ClientOptions.segment(bucket)
             let answer = try await options.client().call(.GET, path, as: BucketAnswer.self)
             try options.show(answer) { table([$0]) }
+        }
+    }
+
+    struct Set: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Change how many copies there are of each object.",
+            discussion: "Copies are made, or freed, by themselves; `meshd layout` shows how far it is. Nothing is "
+                + "unreachable meanwhile."
+        )
+        @Argument var bucket: String
+        @Option(help: "1, 2, 3 or 5.") var copies: Int
+        @OptionGroup var options: ClientOptions
+
+        func validate() throws { try check(copies: copies) }
+
+        func run() async throws {
+            let path = "buckets/\(ClientOptions.segment(bucket))/copies"
+            let body = try JSON.bytes(CopiesChange(copies: copies))
+            let answer = try await options.client().call(.PUT, path, body: body, as: OrderAnswer.self)
+            try options.show(answer) { Table.plain($0.message) }
         }
     }
 

@@ -29,6 +29,8 @@ struct ConfigOptions: ParsableArguments {
     var meshProfile: String?
     @Option(help: "on or off.")
     var lanDiscovery: String?
+    @Option(help: "on or off: whether it joins as the witness of a pair, and keeps no objects.")
+    var witness: String?
     @Option(help: "The region that S3 signatures must name.")
     var region: String?
     @Option(help: "Domains whose subdomains are bucket names, separated by commas.")
@@ -43,6 +45,16 @@ struct ConfigOptions: ParsableArguments {
     var adminTlsKey: String?
     @Option(help: "trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?
+    @Option(help: "More nodes get no place in the mesh; 0 sets no limit.")
+    var maxNodes: String?
+    @Option(help: "More buckets are not made; 0 sets no limit.")
+    var maxBuckets: String?
+    @Option(help: "With so many bytes of objects the node takes no more; 0 sets no limit.")
+    var maxBytes: String?
+    @Option(help: "Space for the log of events.")
+    var eventsSize: String?
+    @Option(help: "Older events go.")
+    var eventsAge: String?
     @Option(help: "S3 connections at once.")
     var connectionsMax: String?
     @Option(help: "Admin connections at once.")
@@ -63,6 +75,10 @@ struct ConfigOptions: ParsableArguments {
     var readerThreads: String?
     @Option(help: "Writes that may wait for the disk.")
     var writeQueue: String?
+    @Option(help: "Between two rounds in which traces of deleted objects are collected; 0 keeps them.")
+    var collectInterval: String?
+    @Option(help: "Younger traces of deleted objects stay.")
+    var collectAge: String?
     @Option(help: "Segments with a larger share of dead bytes are rewritten.")
     var compactionShare: String?
 
@@ -72,13 +88,16 @@ struct ConfigOptions: ParsableArguments {
             ("data-dir", dataDir), ("name", name), ("zone", zone), ("s3-listen", s3Listen),
             ("admin-listen", adminListen), ("mesh-listen", meshListen), ("mesh-advertise", meshAdvertise),
             ("join", join), ("seeds", seeds), ("mesh-profile", meshProfile), ("lan-discovery", lanDiscovery),
-            ("region", region), ("domain", domain), ("tls-certificate", tlsCertificate), ("tls-key", tlsKey),
-            ("admin-tls-certificate", adminTlsCertificate),
-            ("admin-tls-key", adminTlsKey), ("log-level", logLevel), ("connections-max", connectionsMax),
+            ("witness", witness), ("region", region), ("domain", domain), ("tls-certificate", tlsCertificate),
+            ("tls-key", tlsKey), ("admin-tls-certificate", adminTlsCertificate),
+            ("admin-tls-key", adminTlsKey), ("log-level", logLevel),
+            ("max-nodes", maxNodes), ("max-buckets", maxBuckets), ("max-bytes", maxBytes),
+            ("events-size", eventsSize), ("events-age", eventsAge), ("connections-max", connectionsMax),
             ("admin-connections-max", adminConnectionsMax), ("idle-timeout", idleTimeout),
             ("shutdown-timeout", shutdownTimeout), ("disk-reserve", diskReserve), ("scrub-rate", scrubRate),
             ("inline-limit", inlineLimit), ("segment-size", segmentSize), ("reader-threads", readerThreads),
-            ("write-queue", writeQueue), ("compaction-share", compactionShare),
+            ("write-queue", writeQueue), ("collect-interval", collectInterval), ("collect-age", collectAge),
+            ("compaction-share", compactionShare),
         ]
         return all.compactMap { name, text in text.map { (name, $0) } }
     }

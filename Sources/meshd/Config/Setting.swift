@@ -1,3 +1,4 @@
+import Mesh
 import Store
 
 /// One setting of a node: the row that flags, environment, file, documentation and checks are made from.
@@ -57,6 +58,12 @@ struct Setting: Sendable {
             "on",
             "Whether this node, while it is alone, answers `meshd discover` on the networks that mesh-listen is on."
         ),
+        Setting(
+            "witness",
+            .choice(["on", "off"]),
+            "off",
+            "Whether this node joins as the witness of a pair: it has a vote on everything and keeps no objects."
+        ),
         Setting("region", .name, "us-east-1", "The region that S3 signatures must name."),
         Setting("domain", .names, "", "Domains whose subdomains are bucket names (virtual-host style)."),
         Setting("tls-certificate", .path(isOptional: true), "", "PEM chain for the S3 port; read again on SIGHUP."),
@@ -68,6 +75,31 @@ struct Setting: Sendable {
             .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]),
             "info",
             "The least severe log lines that are written."
+        ),
+        Setting(
+            "max-nodes",
+            .count(0...4_096),
+            "0",
+            "More nodes get no place in the mesh; 0 sets no limit. Set the same on all nodes."
+        ),
+        Setting("max-buckets", .count(0...1_000_000), "0", "More buckets are not made; 0 sets no limit."),
+        Setting(
+            "max-bytes",
+            .bytes(0...(1 << 60)),
+            "0B",
+            "With so many bytes of objects on it this node takes no more of them; 0 sets no limit but the disk's."
+        ),
+        Setting(
+            "events-size",
+            .bytes((256 << 10)...(256 << 20)),
+            SettingKind.text(ofBytes: UInt64(EventBook.Limits().bytesMax)),
+            "Space for the log of events; the oldest go when it is full."
+        ),
+        Setting(
+            "events-age",
+            .millis(3_600_000...(3_650 * 86_400_000)),
+            SettingKind.text(ofMillis: EventBook.Limits().ageMillisMax),
+            "Older events go."
         ),
         Setting("connections-max", .count(1...1_000_000), "4096", "S3 connections at once; more wait in the backlog."),
         Setting("admin-connections-max", .count(1...65_536), "256", "Admin connections at once."),
@@ -113,6 +145,18 @@ struct Setting: Sendable {
             .count(16...1_048_576),
             "\(defaults.queuedWritesMax)",
             "Writes that may wait for the disk; more are told to slow down."
+        ),
+        Setting(
+            "collect-interval",
+            .millis(0...(30 * 86_400_000)),
+            "1h",
+            "Between two rounds in which the traces of deleted objects are collected from all nodes; 0 keeps them."
+        ),
+        Setting(
+            "collect-age",
+            .millis(0...(30 * 86_400_000)),
+            "10m",
+            "Younger traces of deleted objects stay: longer than a request takes, and than clocks differ."
         ),
         Setting(
             "compaction-share",

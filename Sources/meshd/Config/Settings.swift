@@ -72,20 +72,37 @@ struct Settings: Sendable {
     }
     /// `balanced`, `fast` or `wan`.
     var meshProfile: String { text("mesh-profile") }
+    /// It wants to hold nothing: beside two holders it is their witness.
+    var isWitness: Bool { text("witness") == "on" }
     var lanDiscovery: Bool { text("lan-discovery") == "on" }
     var tls: CertificateFiles? { certificate("tls-certificate", "tls-key") }
     var adminTLS: CertificateFiles? { certificate("admin-tls-certificate", "admin-tls-key") }
     var logLevel: Logger.Level { Logger.Level(rawValue: text("log-level")) ?? .info }
+    /// Nothing sets no limit.
+    var nodesMax: Int? { limit("max-nodes") }
+    var bucketsMax: Int? { limit("max-buckets") }
+    private func limit(_ name: String) -> Int? { number(name) == 0 ? nil : Int(number(name)) }
+    var events: EventBook.Limits {
+        EventBook.Limits(bytesMax: Int(number("events-size")), ageMillisMax: number("events-age"))
+    }
     var connectionsMax: Int { Int(number("connections-max")) }
     var adminConnectionsMax: Int { Int(number("admin-connections-max")) }
     var idleTimeoutMillis: UInt64 { number("idle-timeout") }
     var shutdownTimeoutMillis: UInt64 { number("shutdown-timeout") }
+
+    var repair: RepairSettings {
+        var repair = RepairSettings()
+        repair.collectMicros = Int64(number("collect-interval")) * 1_000
+        repair.collectAgeMillis = number("collect-age")
+        return repair
+    }
 
     var store: StoreSettings {
         var store = StoreSettings()
         store.inlineBytesMax = Int(number("inline-limit"))
         store.diskFreeBytesMin = number("disk-reserve")
         store.diskFreeBytesResume = number("disk-reserve") + number("disk-reserve") / 2
+        if number("max-bytes") > 0 { store.logicalBytesMax = number("max-bytes") }
         store.segmentBytesMax = number("segment-size")
         store.readerThreads = Int(number("reader-threads"))
         store.queuedWritesMax = Int(number("write-queue"))

@@ -5,7 +5,7 @@ import Store
 /// Tags of a version, and GetObjectAttributes.
 extension S3Exchange {
     func getTagging() async throws {
-        let bucket = try bucket(for: .read)
+        let bucket = try await bucket(for: .read)
         let record = try await existing(in: bucket, request.version, body: false).record
         var head = head(200)
         versionHeader(record, in: bucket, &head)
@@ -15,20 +15,23 @@ extension S3Exchange {
     }
 
     func putTagging() async throws {
-        let bucket = try bucket(for: .write)
+        let bucket = try await bucket(for: .write)
         let document = try await body.document()
         try checkDocument(document)
         try await setTags(S3Document.tagging(Array(document.readableBytesView)), in: bucket, status: 200)
     }
 
     func deleteTagging() async throws {
-        let bucket = try bucket(for: .write)
+        let bucket = try await bucket(for: .write)
         try await setTags(.empty, in: bucket, status: 204)
     }
 
     private func setTags(_ tags: TagSet, in bucket: Bucket, status: Int) async throws {
         _ = try await existing(in: bucket, request.version, body: false)
-        let outcome = try await coordinator.commit(.setTags(bucket.id, objectKey, request.version, tags.encoded))
+        let outcome = try await coordinator.commit(
+            .setTags(bucket.id, objectKey, request.version, tags.encoded),
+            asked
+        )
         let record = try written(outcome)
         var head = head(status)
         versionHeader(record, in: bucket, &head)
@@ -36,7 +39,7 @@ extension S3Exchange {
     }
 
     func getAttributes(_ arguments: AttributesArguments) async throws {
-        let bucket = try bucket(for: .read)
+        let bucket = try await bucket(for: .read)
         let record = try await existing(in: bucket, request.version, body: false).record
         let attributes = try ObjectAttributes(of: record)
         let parts = arguments.parts && record.body == .parts ? try await coordinator.manifest(of: record) : []

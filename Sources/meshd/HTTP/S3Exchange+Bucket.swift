@@ -31,8 +31,14 @@ extension S3Exchange {
         let region = try S3Document.createBucket(Array(document.readableBytesView))
         guard region == nil || region == face.settings.region else { throw S3Error(.illegalLocationConstraint) }
         guard accessKey.allowsCreatingBuckets else { throw S3Error(.accessDenied) }
+        if let max = face.settings.bucketsMax {
+            let known = coordinator.buckets()
+            guard known.count < max || known.contains(where: { $0.name == name }) else {
+                throw S3Error(.tooManyBuckets)
+            }
+        }
         let bucket = Bucket(
-            id: BucketID(rawValue: .random(in: 1 ... .max)),
+            id: .fresh(.random(in: 1 ... .max)),
             name: name,
             createdMillis: HTTPClock.millis,
             versioning: .off,
@@ -52,35 +58,35 @@ extension S3Exchange {
     }
 
     func headBucket() async throws {
-        _ = try bucket(for: .read)
+        _ = try await bucket(for: .read)
         var head = head(200)
         head.add("x-amz-bucket-region", face.settings.region)
         try await answer(head)
     }
 
     func deleteBucket() async throws {
-        let bucket = try bucket(for: .owner)
+        let bucket = try await bucket(for: .owner)
         let outcome = try await coordinator.commit(.deleteBucket(bucket.id))
         guard case .done = outcome else { throw refusal(outcome) }
         try await answer(head(204))
     }
 
     func getBucketLocation() async throws {
-        _ = try bucket(for: .read)
+        _ = try await bucket(for: .read)
         var xml = ByteBuffer()
         S3Answers.location(face.settings.region, into: &xml)
         try await answer(head(200), xml: xml)
     }
 
     func getBucketVersioning() async throws {
-        let bucket = try bucket(for: .read)
+        let bucket = try await bucket(for: .read)
         var xml = ByteBuffer()
         S3Answers.versioning(bucket.versioning, into: &xml)
         try await answer(head(200), xml: xml)
     }
 
     func putBucketVersioning() async throws {
-        let bucket = try bucket(for: .owner)
+        let bucket = try await bucket(for: .owner)
         let document = try await body.document()
         try checkDocument(document)
         guard let versioning = try S3Document.versioning(Array(document.readableBytesView)) else {
@@ -93,7 +99,7 @@ extension S3Exchange {
 
     /// Access is a matter of keys and grants; the list says what follows for everybody else: nothing.
     func getACL() async throws {
-        let bucket = try bucket(for: .read)
+        let bucket = try await bucket(for: .read)
         if request.key != nil { _ = try await existing(in: bucket, request.version, body: false) }
         var xml = ByteBuffer()
         S3Answers.acl(Owner.document, into: &xml)

@@ -6,7 +6,7 @@ import Store
 extension S3Exchange {
     func copyObject(_ source: CopySource) async throws {
         guard source.range == nil else { throw S3Error.unsupported(.header, "x-amz-copy-source-range") }
-        let target = try bucket(for: .write)
+        let target = try await bucket(for: .write)
         let condition = try WriteConditions.precondition(headers)
         let (sourceBucket, found) = try await sourceVersion(source)
         let record = found.record
@@ -34,7 +34,7 @@ extension S3Exchange {
         }
 
         let algorithm = try ChecksumRequest(headers).algorithm ?? old.checksum?.algorithm
-        let received = try await copied(found, 0..<record.size, algorithm)
+        let received = try await copied(found, 0..<record.size, algorithm, into: target)
         attributes.checksum = received.checksum
         let draft = Draft(
             bucket: target.id,
@@ -45,7 +45,7 @@ extension S3Exchange {
             attributes: attributes.encoded,
             tags: tags
         )
-        let new = try written(await coordinator.commit(.put(draft, condition)))
+        let new = try written(await coordinator.commit(.put(draft, condition), asked))
         var head = head(200)
         versionHeader(new, in: target, &head)
         if sourceBucket.versioning != .off { head.add("x-amz-copy-source-version-id", VersionID.text(of: record)) }
@@ -61,7 +61,7 @@ extension S3Exchange {
     }
 
     func copyPart(_ uploadText: String, _ number: UInt16, _ source: CopySource) async throws {
-        let target = try bucket(for: .write)
+        let target = try await bucket(for: .write)
         let upload = try await existingUpload(uploadText, in: target)
         let (sourceBucket, found) = try await sourceVersion(source)
         let record = found.record
@@ -78,7 +78,7 @@ extension S3Exchange {
         }
         guard UInt64(range.count) <= Self.putBytesMax else { throw S3Error(.entityTooLarge) }
         let algorithm = try ObjectAttributes(of: upload).checksumAlgorithm
-        let received = try await copied(found, range, algorithm, isPart: true)
+        let received = try await copied(found, range, algorithm, into: target, isPart: true)
         let part = try await commitPart(received, number, upload)
         var head = head(200)
         if sourceBucket.versioning != .off { head.add("x-amz-copy-source-version-id", VersionID.text(of: record)) }
@@ -94,12 +94,12 @@ extension S3Exchange {
     }
 
     private func sourceVersion(_ source: CopySource) async throws -> (Bucket, Found) {
-        let bucket = try bucket(
+        let bucket = try await bucket(
             named: source.bucket,
             for: .read,
             expectedOwner: request.expectedSourceBucketOwner
         )
-        guard let found = try await coordinator.find(bucket.id, source.key, source.version, body: true),
+        guard let found = try await coordinator.find(bucket.id, source.key, source.version, body: true, asked),
             found.record.kind != .tombstone
         else {
             throw S3Error(
@@ -130,6 +130,7 @@ extension S3Exchange {
         _ found: Found,
         _ range: Range<UInt64>,
         _ algorithm: ChecksumAlgorithm?,
+        into target: Bucket,
         isPart: Bool = false
     ) async throws -> Received {
         let digest = BodyDigest(checksum: algorithm, sha256: false)
@@ -138,10 +139,16 @@ extension S3Exchange {
         if let whole = found.inlineBody ?? (found.record.size == 0 ? ByteBuffer() : nil) {
             let slice = whole.getSlice(at: whole.readerIndex + Int(range.lowerBound), length: Int(size)) ?? ByteBuffer()
             digest.update(slice)
-            new = size == 0 ? .empty : isPart ? .blob(try await blob(of: slice)) : .inline(slice)
+            if isPart {
+                new = try await coordinator.makeBody(target.id, objectKey, isPart: true).finish(
+                    appending: slice
+                )
+            } else {
+                new = size == 0 ? .empty : .inline(slice)
+            }
         } else {
             let reader = try await coordinator.openBody(of: found.record)
-            let blob = try coordinator.makeBlob()
+            let blob = try coordinator.makeBody(target.id, objectKey, isPart: isPart)
             var offset = range.lowerBound
             // The store wants full chunks; what is read may end earlier where the source's parts do.
             let allocator = ByteBufferAllocator()
@@ -157,17 +164,10 @@ extension S3Exchange {
                 }
             }
             if chunk.readableBytes > 0 { try await blob.append(chunk) { digest.update($0) } }
-            new = .blob(try await blob.finish())
+            new = try await blob.finish()
         }
         let result = digest.finish()
         return Received(body: new, size: size, etag: ETag(md5: result.md5), checksum: result.checksum)
-    }
-
-    /// Parts have their bytes in segments whatever their size: an upload's index rows stay small.
-    func blob(of bytes: ByteBuffer) async throws -> BlobID {
-        let blob = try coordinator.makeBlob()
-        if bytes.readableBytes > 0 { try await blob.append(bytes, observe: nil) }
-        return try await blob.finish()
     }
 }
 

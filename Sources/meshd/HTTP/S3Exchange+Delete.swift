@@ -5,9 +5,10 @@ import Store
 /// DeleteObject and DeleteObjects.
 extension S3Exchange {
     func deleteObject() async throws {
-        let bucket = try bucket(for: .write)
+        let bucket = try await bucket(for: .write)
         let outcome = try await coordinator.commit(
-            Self.deletion(in: bucket, objectKey, request.version, try WriteConditions.deletePrecondition(headers))
+            Self.deletion(in: bucket, objectKey, request.version, try WriteConditions.deletePrecondition(headers)),
+            asked
         )
         var head = head(204)
         switch outcome {
@@ -37,23 +38,26 @@ extension S3Exchange {
 
     /// Up to 1,000 keys in one request. All changes are queued at once and share the committer's batches.
     func deleteObjects() async throws {
-        let bucket = try bucket(for: .write)
+        let bucket = try await bucket(for: .write)
         let document = try await body.document()
         try checkDocument(document)
         let wanted = try S3Document.delete(Array(document.readableBytesView))
         let coordinator = coordinator
+        let asked = asked
         var results = [S3Answers.DeleteOutcome?](repeating: nil, count: wanted.objects.count)
         try await withThrowingTaskGroup(of: (Int, S3Answers.DeleteOutcome).self) { group in
             for (index, object) in wanted.objects.enumerated() {
                 group.addTask {
                     do {
                         let mutation = try Self.mutation(for: object, in: bucket)
-                        return (index, Self.result(of: object, try await coordinator.commit(mutation)))
+                        return (index, Self.result(of: object, try await coordinator.commit(mutation, asked)))
                     } catch let error as S3Error {
                         return (index, Self.answer(to: object, error: error))
                     } catch let error as StoreError {
                         // The keys beside it may be gone already: each gets an answer of its own.
                         return (index, Self.answer(to: object, error: Self.refusal(error)))
+                    } catch let error as CoordinatorError {
+                        return (index, Self.answer(to: object, error: S3Error(error)))
                     }
                 }
             }
@@ -102,7 +106,10 @@ extension S3Exchange {
     }
 
     private static func refusal(_ error: StoreError) -> S3Error {
-        if case .overloaded = error { S3Error(.slowDown) } else { S3Error(.internalError) }
+        switch error {
+        case .overloaded, .notSole: S3Error(.slowDown)
+        default: S3Error(.internalError)
+        }
     }
 
     private static func answer(

@@ -17,18 +17,18 @@ extension S3Exchange {
 
     func createUpload() async throws {
         try refuseConditions()
-        let bucket = try bucket(for: .write)
+        let bucket = try await bucket(for: .write)
         var attributes = try ObjectAttributes(headers)
         let tags = try TagSet(in: headers)
         let checksum = try ChecksumRequest(headers)
         attributes.checksumAlgorithm = checksum.algorithm
         attributes.checksumType = checksum.algorithm.map { checksum.type ?? $0.multipartType }
-        let id = UploadID(high: .random(in: 0 ... .max), low: .random(in: 0 ... .max))
+        let id = UploadID.fresh(millis: HTTPClock.millis)
         let upload = Upload(
             id: id,
             bucket: bucket.id,
             key: objectKey,
-            initiatedMillis: HTTPClock.millis,
+            initiatedMillis: id.initiatedMillis,
             attributes: attributes.encoded,
             tags: tags.encoded
         )
@@ -45,7 +45,8 @@ extension S3Exchange {
     }
 
     func existingUpload(_ text: String, in bucket: Bucket) async throws -> Upload {
-        guard let id = UploadID(text: text), let upload = try await coordinator.upload(id),
+        guard let id = UploadID(text: text),
+            let upload = try await coordinator.upload(id, in: bucket.id, objectKey),
             upload.bucket == bucket.id, upload.key == objectKey
         else { throw S3Error(.noSuchUpload, nil, [.init("UploadId", text)]) }
         return upload
@@ -53,10 +54,10 @@ extension S3Exchange {
 
     func putPart(_ uploadText: String, _ number: UInt16) async throws {
         try refuseConditions()
-        let bucket = try bucket(for: .write)
+        let bucket = try await bucket(for: .write)
         let upload = try await existingUpload(uploadText, in: bucket)
         let wanted = try ObjectAttributes(of: upload).checksumAlgorithm
-        let received = try await receive(algorithm: wanted)
+        let received = try await receive(in: bucket, algorithm: wanted, isPart: true)
         if let wanted, let got = received.checksum?.algorithm, got != wanted {
             throw S3Error(
                 .invalidRequest,
@@ -71,33 +72,40 @@ extension S3Exchange {
     }
 
     func commitPart(_ received: Received, _ number: UInt16, _ upload: Upload) async throws -> Part {
-        let blob: BlobID
-        switch received.body {
-        case .blob(let id): blob = id
-        case .inline(let bytes): blob = try await self.blob(of: bytes)
-        case .empty: blob = try await self.blob(of: ByteBuffer())
-        }
-        let part = Part(
+        var part = Part(
             number: number,
-            blob: blob,
+            blob: BlobID(rawValue: 0),
             size: received.size,
             etag: received.etag,
             modifiedMillis: HTTPClock.millis,
             attributes: PartAttributes(checksum: received.checksum).encoded
         )
-        let outcome = try await coordinator.commit(.putPart(upload.id, part))
+        switch received.body {
+        case .blob(let blob): part.blob = blob
+        case .staged(let op): part.op = op
+        case .inline, .empty: preconditionFailure("the bytes of a part are a stream")
+        }
+        let outcome = try await coordinator.put(part, in: upload)
         guard case .done = outcome else { throw refusal(outcome) }
         return part
     }
 
     func completeUpload(_ uploadText: String) async throws {
-        let bucket = try bucket(for: .write)
+        let bucket = try await bucket(for: .write)
         let condition = try WriteConditions.precondition(headers)
         let document = try await body.document()
         try checkDocument(document, namesObject: true)
         let wanted = try S3Document.complete(Array(document.readableBytesView))
         let upload = try await existingUpload(uploadText, in: bucket)
-        let parts = try chosen(wanted, of: try await allParts(of: upload.id))
+        let stored = try await allParts(of: upload)
+        let parts: [Part]
+        do throws(S3Error) {
+            parts = try chosen(wanted, of: stored)
+        } catch {
+            // Parts go with their upload, which may have ended since it was looked for.
+            _ = try await existingUpload(uploadText, in: bucket)
+            throw error
+        }
         let size = parts.reduce(UInt64(0)) { $0 + $1.size }
         guard size <= Self.objectBytesMax else { throw S3Error(.entityTooLarge) }
         if let text = headers.string("x-amz-mp-object-size") {
@@ -116,17 +124,15 @@ extension S3Exchange {
         attributes.checksumAlgorithm = nil
         attributes.checksumType = nil
         let etag = joinedTag(parts)
-        let outcome = try await coordinator.commit(
-            .completeUpload(
-                upload.id,
-                parts: parts.map {
-                    PartRef(number: $0.number, blob: $0.blob, size: $0.size, attributes: $0.attributes)
-                },
-                size: size,
-                etag: etag,
-                attributes: attributes.encoded,
-                condition
-            )
+        let outcome = try await coordinator.complete(
+            upload,
+            parts: parts.map {
+                PartRef(number: $0.number, blob: $0.blob, size: $0.size, attributes: $0.attributes, op: $0.op)
+            },
+            size: size,
+            etag: etag,
+            attributes: attributes.encoded,
+            condition
         )
         let record = try written(outcome)
         var head = head(200)
@@ -206,7 +212,7 @@ extension S3Exchange {
         return ETag(md5: digest.finish().md5, parts: UInt32(parts.count))
     }
 
-    private func allParts(of upload: UploadID) async throws -> [Part] {
+    private func allParts(of upload: Upload) async throws -> [Part] {
         var all: [Part] = []
         while true {
             let page = try await coordinator.parts(of: upload, after: all.last?.number ?? 0, limit: 1000)
@@ -216,17 +222,17 @@ extension S3Exchange {
     }
 
     func abortUpload(_ uploadText: String) async throws {
-        let bucket = try bucket(for: .write)
+        let bucket = try await bucket(for: .write)
         let upload = try await existingUpload(uploadText, in: bucket)
-        let outcome = try await coordinator.commit(.abortUpload(upload.id))
+        let outcome = try await coordinator.abort(upload)
         guard case .done = outcome else { throw refusal(outcome) }
         try await answer(head(204))
     }
 
     func listParts(_ arguments: ListPartsArguments) async throws {
-        let bucket = try bucket(for: .read)
+        let bucket = try await bucket(for: .read)
         let upload = try await existingUpload(arguments.upload, in: bucket)
-        var parts = try await coordinator.parts(of: upload.id, after: arguments.after, limit: arguments.limit + 1)
+        var parts = try await coordinator.parts(of: upload, after: arguments.after, limit: arguments.limit + 1)
         // An empty page asked for is whole: as truncated it would name itself as the next one, for ever.
         let isTruncated = parts.count > arguments.limit && arguments.limit > 0
         parts.removeLast(max(0, parts.count - arguments.limit))
@@ -244,7 +250,7 @@ extension S3Exchange {
     }
 
     func listUploads(_ arguments: ListUploadsArguments) async throws {
-        let bucket = try bucket(for: .read)
+        let bucket = try await bucket(for: .read)
         var query = UploadsQuery(bucket: bucket.id, limit: arguments.limit)
         query.prefix = arguments.prefix
         query.delimiter = arguments.delimiter

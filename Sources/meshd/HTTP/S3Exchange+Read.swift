@@ -5,7 +5,7 @@ import Store
 /// GetObject and HeadObject: a version, its conditions and range, its bytes.
 extension S3Exchange {
     func getObject(_ arguments: GetArguments) async throws {
-        let bucket = try bucket(for: .read)
+        let bucket = try await bucket(for: .read)
         let found = try await existing(in: bucket, request.version, body: !isHead)
         let record = found.record
         let attributes = try ObjectAttributes(of: record)
@@ -49,7 +49,7 @@ extension S3Exchange {
 
     /// The version asked for, or the error that S3 has for its absence.
     func existing(in bucket: Bucket, _ version: VersionSelector, body: Bool) async throws -> Found {
-        guard let found = try await coordinator.find(bucket.id, objectKey, version, body: body),
+        guard let found = try await coordinator.find(bucket.id, objectKey, version, body: body, asked),
             found.record.kind != .tombstone
         else {
             if version == .current { throw S3Error(.noSuchKey, nil, [.init("Key", objectKey.text)]) }

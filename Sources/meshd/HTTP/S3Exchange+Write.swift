@@ -8,13 +8,13 @@ extension S3Exchange {
     static let putBytesMax: UInt64 = 5 << 30
 
     func putObject() async throws {
-        let bucket = try bucket(for: .write)
+        let bucket = try await bucket(for: .write)
         let condition = try WriteConditions.precondition(headers)
         var attributes = try ObjectAttributes(headers)
         let tags = try TagSet(in: headers)
         try await refuseEarly(condition, in: bucket)
 
-        let received = try await receive()
+        let received = try await receive(in: bucket)
         attributes.checksum = received.checksum
         let draft = Draft(
             bucket: bucket.id,
@@ -25,7 +25,7 @@ extension S3Exchange {
             attributes: attributes.encoded,
             tags: tags.encoded
         )
-        let record = try written(await coordinator.commit(.put(draft, condition)))
+        let record = try written(await coordinator.commit(.put(draft, condition), asked))
         var head = head(200)
         head.add("ETag", record.etag.quoted)
         versionHeader(record, in: bucket, &head)
@@ -36,7 +36,7 @@ extension S3Exchange {
     /// A condition that is false already saves the upload. The judgement that counts is the committer's.
     private func refuseEarly(_ condition: Precondition, in bucket: Bucket) async throws {
         guard condition != .none else { return }
-        let current = try await coordinator.find(bucket.id, objectKey, .current, body: false)?.record
+        let current = try await coordinator.find(bucket.id, objectKey, .current, body: false, asked)?.record
         let live = current?.kind == .object ? current : nil
         switch condition {
         case .absent where live != nil:
@@ -81,7 +81,8 @@ extension S3Exchange {
     }
 
     /// Reads the request's body to its end, verifies all that the client said of it, and makes large ones durable.
-    func receive(algorithm: ChecksumAlgorithm? = nil) async throws -> Received {
+    func receive(in bucket: Bucket, algorithm: ChecksumAlgorithm? = nil, isPart: Bool = false) async throws -> Received
+    {
         guard let length = body.length else { throw S3Error(.missingContentLength) }
         guard length <= Self.putBytesMax else {
             throw S3Error(
@@ -93,17 +94,18 @@ extension S3Exchange {
         let wanted = try ChecksumRequest(headers)
         let digest = digest(for: wanted, fallback: algorithm)
         let new: NewBody
-        if length <= UInt64(face.settings.inlineBytesMax) {
+        // Parts have their bytes in segments whatever their size: an upload's index rows stay small.
+        if length <= UInt64(face.settings.inlineBytesMax), !isPart {
             new = try await receiveInline(Int(length), digest)
         } else {
-            new = .blob(try await receiveBlob(length, digest))
+            new = try await receiveStream(length, digest, in: bucket, isPart: isPart)
         }
         let result = digest.finish()
         do {
             guard result.size == length else { throw S3Error(.incompleteBody) }
             try wanted.verify(result, payload: body.payload, trailer: body.trailer)
         } catch {
-            if case .blob(let blob) = new { coordinator.discard(blob) }
+            coordinator.discard(new, bucket.id, objectKey)
             throw error
         }
         return Received(
@@ -147,8 +149,13 @@ extension S3Exchange {
         return .inline(all)
     }
 
-    private func receiveBlob(_ length: UInt64, _ digest: BodyDigest) async throws -> BlobID {
-        let blob = try coordinator.makeBlob()
+    private func receiveStream(
+        _ length: UInt64,
+        _ digest: BodyDigest,
+        in bucket: Bucket,
+        isPart: Bool
+    ) async throws -> NewBody {
+        let blob = try coordinator.makeBody(bucket.id, objectKey, isPart: isPart)
         let allocator = ByteBufferAllocator()
         var chunk = allocator.buffer(capacity: Int(min(length, UInt64(BlobWriter.chunkBytes))))
         while var bytes = try await body.next() {

@@ -29,6 +29,8 @@ final class S3Exchange {
     /// Set by `run` before an operation begins.
     private(set) var request: S3Request!
     private(set) var accessKey: AccessKey!
+    /// How many holders the client wants to hear of it; nil: as the bucket says.
+    private(set) var asked: Consistency?
 
     init(face: S3Face, connection: HTTPConnection, head: HTTPRequestHead, number: UInt64) {
         self.face = face
@@ -52,14 +54,19 @@ final class S3Exchange {
                     target: http.uri,
                     headers: HeaderTable(http.headers.lazy.map { ($0.name, $0.value) })
                 )
+                // Before keys are looked at: those that it knows may be gone, those that it does not know may be there.
+                if face.isRemoved() { throw S3Error.notMember }
                 let signature = try authenticate(head)
                 request = try S3Request(head, domains: face.settings.domains)
+                asked = try Consistency(asked: head.headers)
                 try body.prepare(signature, head.headers)
                 try await performWhileKeysMove()
             } catch let error as S3Error {
                 try await answer(error)
             } catch let error as StoreError {
                 try await answer(translated(error))
+            } catch let error as CoordinatorError {
+                try await answer(S3Error(error))
             } catch let error as HTTPParserError {
                 // The head was fine, the body is not.
                 try await answer(
@@ -102,6 +109,11 @@ final class S3Exchange {
 
     private func enabledKey(_ id: String) throws(S3Error) -> AccessKey {
         guard let key = face.accessKeys.lookup(id), !key.isDisabled else {
+            guard face.knowsKeys() else {
+                var error = S3Error(.serviceUnavailable, "This node has just come into its mesh. Please retry.")
+                error.headers = [.init("Retry-After", "1")]
+                throw error
+            }
             throw S3Error(.invalidAccessKeyId, nil, [.init("AWSAccessKeyId", String(id.prefix(128)))])
         }
         accessKey = key
@@ -110,17 +122,23 @@ final class S3Exchange {
 
     /// A read that lost its version to an overwrite, between finding it and opening its bytes, looks again.
     private func performWhileKeysMove() async throws {
-        for _ in 0..<Self.lookAgainMax {
+        let deadline = NIODeadline.now() + Self.lookAgainTime
+        for turn in 0..<Self.lookAgainMax {
             do {
                 return try await perform()
             } catch StoreError.gone where !isAnswered {
-                continue
+                if .now() > deadline { break }
+                // Or its bytes are with a holder that is away for a moment.
+                if turn >= Self.lookAtOnceMax { try? await Task.sleep(for: .milliseconds(Self.lookAgainMillis)) }
             }
         }
         throw S3Error(.slowDown)
     }
 
     private static let lookAgainMax = 16
+    private static let lookAtOnceMax = 4
+    private static let lookAgainMillis = 50
+    private static let lookAgainTime = TimeAmount.seconds(5)
 
     private func perform() async throws {
         switch request.operation {
@@ -156,12 +174,12 @@ final class S3Exchange {
     // MARK: What most operations need
 
     /// The bucket of the request, if it exists and the key may do `action` to it.
-    func bucket(for action: Grant) throws -> Bucket {
-        try bucket(named: request.bucket, for: action, expectedOwner: request.expectedBucketOwner)
+    func bucket(for action: Grant) async throws -> Bucket {
+        try await bucket(named: request.bucket, for: action, expectedOwner: request.expectedBucketOwner)
     }
 
-    func bucket(named name: String, for action: Grant, expectedOwner: String?) throws -> Bucket {
-        guard let bucket = coordinator.bucket(named: name) else {
+    func bucket(named name: String, for action: Grant, expectedOwner: String?) async throws -> Bucket {
+        guard let bucket = try await coordinator.bucket(named: name) else {
             // Who may not make buckets learns nothing of which exist: a missing one looks like one of somebody else's.
             guard accessKey.isAdmin || accessKey.allowsCreatingBuckets else { throw S3Error(.accessDenied) }
             throw S3Error(.noSuchBucket, nil, [.init("BucketName", name)])
@@ -277,7 +295,7 @@ final class S3Exchange {
             )
         case .closed:
             return S3Error(.serviceUnavailable, "This node is shutting down. Please retry at another one.")
-        case .overloaded, .gone:
+        case .overloaded, .gone, .notSole:
             return S3Error(.slowDown)
         case .corrupt, .io, .unusable:
             face.report(error, requestID: requestID, operation: request?.operation.name ?? "Unknown")

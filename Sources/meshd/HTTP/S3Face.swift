@@ -16,6 +16,8 @@ final class S3Face: ServerChildChannel {
         var region: String
         /// Names below which the first label of a host is a bucket, in lower case.
         var domains: [String]
+        /// More buckets are not made; nothing sets no limit.
+        var bucketsMax: Int?
         /// Bodies up to this many bytes go into the index with their record.
         var inlineBytesMax: Int
         /// A connection that stands still for longer is closed.
@@ -24,6 +26,10 @@ final class S3Face: ServerChildChannel {
 
     let coordinator: Coordinator
     let accessKeys: AccessKeys
+    /// False while the node comes into its mesh: a key that it does not have may be good.
+    let knowsKeys: @Sendable () -> Bool
+    /// True when the node was removed from its mesh.
+    let isRemoved: @Sendable () -> Bool
     let settings: Settings
     let metrics: RequestMetrics
     let verifier: SigV4Verifier
@@ -35,6 +41,8 @@ final class S3Face: ServerChildChannel {
     init(
         coordinator: Coordinator,
         accessKeys: AccessKeys,
+        knowsKeys: @escaping @Sendable () -> Bool,
+        isRemoved: @escaping @Sendable () -> Bool,
         settings: Settings,
         metrics: RequestMetrics,
         tls: (@Sendable () -> NIOSSLContext)?,
@@ -42,6 +50,8 @@ final class S3Face: ServerChildChannel {
     ) {
         self.coordinator = coordinator
         self.accessKeys = accessKeys
+        self.knowsKeys = knowsKeys
+        self.isRemoved = isRemoved
         self.settings = settings
         self.metrics = metrics
         self.verifier = SigV4Verifier(region: settings.region)

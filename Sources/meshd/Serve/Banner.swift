@@ -10,7 +10,8 @@ enum Banner {
         identity: NodeIdentity,
         firstKey: AccessKey?,
         showsSecret: Bool,
-        directory: DataDirectory
+        directory: DataDirectory,
+        code: String? = nil
     ) -> String {
         let s3 = (settings.tls == nil ? "http://" : "https://") + endpoints.s3
         let admin = (settings.adminTLS == nil ? "http://" : "https://") + endpoints.admin
@@ -22,11 +23,15 @@ enum Banner {
             meshd \(Meshd.version): \(settings.name) is up
               S3       \(s3)   region \(settings.region)
               Admin    \(admin)   token in \(directory.tokenFile)
+              Console  \(admin)/console/
               Mesh     \(endpoints.mesh)   \(next): meshd \(command) --data-dir \(directory.path)
               Data     \(directory.path)
               Node     \(identity.id)
 
             """
+        if let code {
+            text += "  Invite   " + invitation(code, admin: endpoints.admin) + "\n"
+        }
         if let key = firstKey {
             // Whoever gave the secret knows it, and what a supervisor's journal holds stays there.
             let secret = showsSecret ? key.secret.revealed : "(the one you gave)"
@@ -48,5 +53,13 @@ enum Banner {
                 """
         }
         return text
+    }
+
+    /// How the one who reads this lets the node into a mesh that there is.
+    static func invitation(_ code: String, admin: String) -> String {
+        let place = ListenAddress(admin).map { $0.isLoopback ? " (this machine only: see --admin-listen)" : "" } ?? ""
+        return
+            "code \(ConsentDoor.shown(code)), good for 15 minutes, lets this node into a mesh: there, open the console's "
+            + "page Nodes, or `meshd invite \(admin) --code CODE`\(place)"
     }
 }

@@ -16,6 +16,8 @@ struct DataDirectory: Sendable {
     var rootKeyFile: String { path + "/root-key.json" }
     /// The member list that a node wrote last.
     var membersFile: String { path + "/members.json" }
+    var eventsFolder: String { path + "/events" }
+    var historyFile: String { path + "/history" }
     private var identityFile: String { path + "/node-key" }
 
     /// Makes the directory, readable by its owner only.

@@ -31,10 +31,11 @@ struct MeshService: Sendable {
         )
         // Without its port an address goes with the port that was taken.
         mesh.advertise = settings.meshAdvertise.map { $0.port == 0 ? $0.hostText : $0.description }
-        mesh.joinToken = settings.join?.revealed
+        mesh.joinToken = node.joinToken?.revealed
         mesh.seeds = settings.seeds.compactMap {
             if case .address(let address) = $0 { address.description } else { nil }
         }
+        mesh.news = { [events = node.events] draft in events.note(draft) }
         switch settings.meshProfile {
         case "fast": mesh.swim = .fast
         case "wan": mesh.swim = .wan
@@ -76,25 +77,35 @@ struct MeshService: Sendable {
         } catch MeshError.stopped where Task.isShuttingDownGracefully {
             return
         } catch {
+            node.noteEntry(error)
             throw CommandFailure((error as? MeshError)?.description ?? "\(error)")
         }
+        node.noteEntry(nil)
+        let cluster = Cluster(node, members)
         node.setMesh(members)
+        node.setCluster(cluster)
         onBound(address)
         await cancelWhenGracefulShutdown {
             await withTaskGroup { tasks in
+                tasks.addTask { await cluster.run() }
                 tasks.addTask { await describe() }
                 tasks.addTask { await answerNeighbours() }
+                tasks.addTask { await node.activation.run(node, logger) }
+                tasks.addTask { await node.goHomeWhenRemoved(logger) }
                 tasks.addTask { await seekServices() }
+                tasks.addTask { await node.watchItself() }
                 await tasks.waitForAll()
             }
         }
+        node.setCluster(nil)
+        await cluster.stop()
         // Who left by command has said goodbye already.
         if let members = node.setMesh(nil) {
             // A goodbye takes a moment to spread; who is alone has nobody to tell.
             let present = (try? await members.counters())?.present ?? 1
-            let isCutOff = Task.isCancelled
-            // A task of its own: what has to be written is written even when the stop has taken its whole time.
-            await Task { await members.stop(leave: present > 1 && !isCutOff) }.value
+            // A task of its own: the goodbye is said, and what has to be written is written, even when requests took the
+            // whole time of the stop.
+            await Task { await members.stop(leave: present > 1) }.value
         }
     }
 
@@ -156,6 +167,7 @@ struct MeshService: Sendable {
                     name: node.settings.name,
                     version: Meshd.version,
                     mesh: address,
+                    admin: node.adminAddress(besides: address),
                     freeBytes: node.store.statistics().freeBytes
                 )
             }

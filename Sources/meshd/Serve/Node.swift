@@ -7,6 +7,7 @@ import NIOCore
 import NIOSSL
 import ServiceLifecycle
 import Store
+import Swim
 import Synchronization
 import UnixSignals
 
@@ -19,8 +20,28 @@ final class Node: Sendable {
     let adminToken: Secret
     let store: ObjectStore
     let coordinator: Coordinator
+    let layout: LayoutDriver
+    /// What this node does for coordinators, its own among them.
+    let holder: Holder
     let accessKeys: AccessKeys
+    /// What happened here, for those who ask later.
+    let events: EventLog
+    let history: HistoryKeeper
     let metrics = RequestMetrics()
+    let quorumMetrics = QuorumMetrics()
+    /// The ways to other nodes, which are there as long as this one takes part.
+    let holders: MeshHolders
+    let line = LinkLine()
+    /// How this node may be invited into a mesh.
+    let consent = ConsentDoor()
+    let activation: ActivationDesk
+    /// The way on which it came into its mesh, while that is not settled.
+    let invitation: Invitation?
+    /// The token to join with, whoever gave it.
+    let joinToken: Secret?
+    let isFounder: Bool
+    /// The keys of its mesh were here when it started, or it made the first one.
+    private let hasKeys: Bool
     let startedMillis = JSON.nowMillis()
 
     private struct State {
@@ -35,6 +56,7 @@ final class Node: Sendable {
         var tls: TLSContext?
         var adminTLS: TLSContext?
         var members: MeshNode?
+        var cluster: Cluster?
 
         var isServing: Bool { s3 != nil && admin != nil && hasSocket }
     }
@@ -42,12 +64,15 @@ final class Node: Sendable {
     private let state = Mutex(State())
 
     /// Opens the data directory. Throws a sentence when it cannot be used.
-    init(_ settings: Settings, environment: [String: String]) throws {
+    init(_ settings: Settings, environment: [String: String]) async throws {
         self.settings = settings
         self.environment = environment
         self.directory = DataDirectory(path: settings.dataDirectory)
         do {
             try directory.create()
+            invitation = try Invitation.resume(in: settings.dataDirectory)
+            joinToken = invitation.map { $0.token.map { Secret($0) } } ?? settings.join
+            activation = try ActivationDesk(in: settings.dataDirectory)
             self.store = try ObjectStore.open(settings.dataDirectory, settings: settings.store)
         } catch StoreError.unusable(let reason) {
             throw CommandFailure(reason)
@@ -56,15 +81,72 @@ final class Node: Sendable {
         }
         self.identity = try directory.identity()
         self.adminToken = try directory.adminToken(environment: environment)
-        self.coordinator = Coordinator(store: store)
-        self.accessKeys = AccessKeys(store: store)
+        self.history = HistoryKeeper(file: directory.historyFile, nowMillis: startedMillis)
+        self.events = try EventLog(
+            directory.eventsFolder,
+            nodeID: identity.id.description,
+            node: settings.name,
+            limits: settings.events
+        )
+        let holder = Holder(store: store)
+        let holders = MeshHolders(own: identity.id, holder: holder)
+        (self.holder, self.holders) = (holder, holders)
+        do {
+            let isFounder = try MeshState.isFounder(in: settings.dataDirectory, token: joinToken?.revealed)
+            if isFounder, settings.isWitness {
+                throw CommandFailure("a witness joins two nodes that hold objects: give it a token of their mesh")
+            }
+            let layout = try await LayoutDriver.open(
+                own: identity.id,
+                disk: StoreDisk(store),
+                line: line,
+                isFounder: isFounder,
+                hasMet: MeshState.read(from: settings.dataDirectory)?.hasMet ?? false,
+                zone: settings.zone,
+                weight: Self.weight(settings)
+            )
+            // A founder whose store was lost has nothing to begin with: all that it knows comes from the others.
+            self.isFounder = isFounder && layout.isReady
+            self.layout = layout
+        } catch let failure as CommandFailure {
+            await store.close()
+            throw failure
+        } catch {
+            await store.close()
+            throw CommandFailure("the layout of the mesh cannot be read: \(error)")
+        }
+        let layout = layout
+        holders.follow(layout)
+        self.coordinator = Coordinator(
+            store: store,
+            holders: holders,
+            book: layout.book,
+            metrics: quorumMetrics,
+            isReady: { layout.isReady }
+        )
+        let accessKeys = AccessKeys(store: store, coordinator: coordinator)
+        self.accessKeys = accessKeys
+        hasKeys = isFounder || !accessKeys.all().isEmpty
+        store.onSystemChange { changed in
+            accessKeys.heed(changed)
+            // The store's thread does not wait for its own commits.
+            if changed.contains(Layout.address.key) { Task { await layout.refresh() } }
+        }
+    }
+
+    static func weight(_ settings: Settings) -> UInt32 {
+        settings.isWitness
+            ? 0 : LayoutMember.weight(capacityBytes: SmallFile.diskBytes(of: settings.dataDirectory) ?? 0)
     }
 
     /// Whether S3 requests are answered: every port is open, no stop was asked for, and the store has not failed.
     var isReady: Bool {
         state.withLock { $0.isServing && !$0.isStopping }
-            && store.statistics().failure == nil
+            && layout.isReady && !layout.isRemoved && knowsKeys && store.statistics().failure == nil
     }
+
+    /// Whether a key that is not here is nowhere: a node that comes into a mesh has to hear of them first.
+    var knowsKeys: Bool { hasKeys || cluster?.repair.knowsSmallState == true }
 
     /// Where this node really listens; nil until every port is open.
     var endpoints: Endpoints? {
@@ -97,6 +179,11 @@ final class Node: Sendable {
         throw MeshError.stopped
     }
 
+    /// What brings copies together and changes the layout; nil while the node does not take part.
+    var cluster: Cluster? { state.withLock { $0.cluster } }
+
+    func setCluster(_ cluster: Cluster?) { state.withLock { $0.cluster = cluster } }
+
     /// Notes that the node takes part, or does so no more; returns who took part before.
     @discardableResult
     func setMesh(_ members: MeshNode?) -> MeshNode? {
@@ -126,14 +213,36 @@ final class Node: Sendable {
         }
         let logger = Logger(label: "meshd")
         for warning in settings.warnings { logger.warning("\(warning)") }
-        let node = try Node(settings, environment: processEnvironment())
+        if let bug = SeededBug.present { logger.critical("SEEDED BUG \(bug.rawValue): this node breaks its promises") }
+        let node = try await Node(settings, environment: processEnvironment())
         if let given = node.environment["MESHD_ADMIN_TOKEN"], !given.isEmpty,
             !Secret(given).isEqual(to: node.adminToken)
         {
             logger.warning("MESHD_ADMIN_TOKEN is not this node's token: that was set at its first start and stays")
         }
+        do {
+            try await live(node, logger)
+        } catch {
+            guard node.mayGoHome else { throw error }
+            logger.error("the mesh that invited this node does not let it in", metadata: ["error": "\(error)"])
+            try node.goHome()
+        }
+        if node.consent.isReborn {
+            logger.notice("beginning anew")
+            throw CommandFailure("the program cannot begin anew: \(Rebirth.begin()); start it again")
+        }
+        logger.notice("stopped")
+    }
+
+    private static func live(_ node: Node, _ logger: Logger) async throws {
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { await node.watchSignals(logger) }
+            tasks.addTask {
+                await node.consent.untilReborn()
+                await node.stop()
+                // The stop takes its time in another task.
+                try await Task.sleep(for: .seconds(3_600))
+            }
             tasks.addTask {
                 try await node.run(logger) { banner in
                     print(banner)
@@ -141,11 +250,10 @@ final class Node: Sendable {
                     fflush(nil)
                 }
             }
-            // The watch ends only when it is cancelled, so the first task to end is the node.
+            // The watches end only when they are cancelled, so the first task to end is the node.
             defer { tasks.cancelAll() }
             try await tasks.next()
         }
-        logger.notice("stopped")
     }
 
     /// Runs until `stop` is called; everything is on disk and closed when this returns. `announce` gets the banner,
@@ -154,12 +262,14 @@ final class Node: Sendable {
         do {
             try await serveFaces(logger, announce)
         } catch {
+            withdrawInvitation(logger)
             try? directory.removeEndpoints()
-            await store.close()
+            await closeStore()
             throw error
         }
+        withdrawInvitation(logger)
         try directory.removeEndpoints()
-        await store.close()
+        await closeStore()
     }
 
     /// Asks the node to end; requests that have begun may finish. False when that was asked before.
@@ -179,7 +289,7 @@ final class Node: Sendable {
         for id in accessKeys.rejected {
             logger.error("an access key cannot be read and opens nothing", metadata: ["key": "\(id)"])
         }
-        let firstKey = try await directory.firstKey(in: accessKeys, store: store, environment: environment)
+        let firstKey = try await makeFirstKey(logger)
         let tls = try settings.tls.map { try Self.context($0) }
         let adminTLS = try settings.adminTLS.map { try Self.context($0) }
         state.withLock { ($0.tls, $0.adminTLS) = (tls, adminTLS) }
@@ -194,10 +304,21 @@ final class Node: Sendable {
             self.announceOnce(logger, firstKey, announce)
         }
 
-        var services = listeners(logger, bound)
-        // Last to start and first to stop: the others hear the goodbye before any face closes.
-        services.append(mesh.service { address in bound { $0.mesh = address } })
-        try await run(services, logger)
+        // They stop from the last to the first: S3 takes no new requests and ends those that have begun, which may need the
+        // other nodes; the goodbye comes when nobody needs anything any more.
+        try await run([mesh.service { address in bound { $0.mesh = address } }] + listeners(logger, bound), logger)
+    }
+
+    /// The first admin key, where a mesh begins. A node that joins has the keys of its mesh.
+    private func makeFirstKey(_ logger: Logger) async throws -> AccessKey? {
+        guard isFounder else {
+            if ["MESHD_ROOT_ACCESS_KEY", "MESHD_ROOT_SECRET_KEY"].contains(where: { environment[$0]?.isEmpty == false })
+            {
+                logger.warning("MESHD_ROOT_ACCESS_KEY is ignored: access keys come from the mesh that this node joins")
+            }
+            return nil
+        }
+        return try await directory.firstKey(in: accessKeys, store: store, environment: environment)
     }
 
     /// Notes a port that is open.
@@ -211,7 +332,7 @@ final class Node: Sendable {
         return logger
     }
 
-    /// The HTTP ports: S3, the admin port, and its socket file.
+    /// The HTTP ports: the admin port, its socket file, and S3.
     private func listeners(_ logger: Logger, _ bound: @escaping Bound) -> [any Service] {
         let serverLogger = serverLogger
         let (tls, adminTLS) = state.withLock { ($0.tls, $0.adminTLS) }
@@ -230,9 +351,7 @@ final class Node: Sendable {
             logger: serverLogger
         )
         var services: [any Service] = [
-            s3.service(connections: makeS3Face(tls: tls, logger: serverLogger)) { address in bound { $0.s3 = address }
-            },
-            adminListener.service(admin) { address in bound { $0.admin = address } },
+            adminListener.service(admin) { address in bound { $0.admin = address } }
         ]
         // sockaddr_un holds 107 bytes of path; the TCP port does everything that the socket does.
         if directory.adminSocket.utf8.count <= 107 {
@@ -248,6 +367,9 @@ final class Node: Sendable {
             logger.warning("the path of the data directory is too long for a socket file; use the admin port")
             state.withLock { $0.hasSocket = true }
         }
+        services.append(
+            s3.service(connections: makeS3Face(tls: tls, logger: serverLogger)) { address in bound { $0.s3 = address } }
+        )
         return services
     }
 
@@ -287,9 +409,12 @@ final class Node: Sendable {
         return S3Face(
             coordinator: coordinator,
             accessKeys: accessKeys,
+            knowsKeys: { [weak self] in self?.knowsKeys ?? false },
+            isRemoved: { [layout] in layout.isRemoved },
             settings: S3Face.Settings(
                 region: settings.region,
                 domains: settings.domains,
+                bucketsMax: settings.bucketsMax,
                 inlineBytesMax: settings.store.inlineBytesMax,
                 idleMax: .milliseconds(Int64(settings.idleTimeoutMillis))
             ),
@@ -300,7 +425,11 @@ final class Node: Sendable {
     }
 
     /// Tells everyone where this node is, when every port is open and nobody was told.
-    private func announceOnce(_ logger: Logger, _ firstKey: AccessKey?, _ announce: (String) -> Void) {
+    private func announceOnce(
+        _ logger: Logger,
+        _ firstKey: AccessKey?,
+        _ announce: @escaping @Sendable (String) -> Void
+    ) {
         guard let endpoints else { return }
         let isFirst = state.withLock { state in
             defer { state.isAnnounced = true }
@@ -308,6 +437,7 @@ final class Node: Sendable {
         }
         guard isFirst else { return }
         writeEndpoints(endpoints, logger)
+        consent.begin(announce)
         announce(
             Banner.text(
                 settings: settings,
@@ -315,7 +445,8 @@ final class Node: Sendable {
                 identity: identity,
                 firstKey: firstKey,
                 showsSecret: environment["MESHD_ROOT_SECRET_KEY"] == nil,
-                directory: directory
+                directory: directory,
+                code: freshCode()?.code.text
             )
         )
     }

@@ -17,6 +17,7 @@ import Testing
 
         func take(_ kind: StreamKind, _ body: [UInt8], from connection: ControlConnection) {}
 
+        func didPart(_ connection: ControlConnection, with socket: LinkSocket) {}
         func didClose(_ connection: ControlConnection, refusal: ControlConnection.Refusal?) { closed += 1 }
     }
 

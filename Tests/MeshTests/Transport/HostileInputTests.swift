@@ -5,7 +5,7 @@ import Swim
 import Testing
 
 /// What strangers, recordings and noise do to a node: nothing, and each is counted by its kind.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct HostileInputTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct HostileInputTests {
     private typealias Envelope = AddressedEnvelope<ByteBuffer>
 
     @Test("garbage, forged, replayed, oversized and wrong-epoch datagrams change nothing and are counted")

@@ -4,7 +4,7 @@ import Swim
 import Testing
 
 /// Whole nodes over real sockets. One after the other: each test is a mesh, and the machine is shared.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct MeshNodeTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct MeshNodeTests {
     @Test("a node without a mesh founds one, and others join it with one token")
     func found() async throws {
         try await MeshBed.with { bed in

@@ -4,7 +4,7 @@ import Swim
 import Testing
 
 /// What a node keeps of its mesh, when the disk fails or the file was damaged.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct MeshStateTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct MeshStateTests {
     @Test("a decree that cannot be written did not happen, and can be given again")
     func unwritable() async throws {
         try await MeshBed.with { bed in

@@ -10,6 +10,7 @@ import Testing
         name: "n01",
         version: "1.4.2",
         mesh: "[fd00::1]:9002",
+        admin: "[fd00::1]:9001",
         freeBytes: 1 << 40
     )
 
@@ -20,7 +21,8 @@ import Testing
         let answer = LanMessage.answer(nonce: .max, Self.node)
         #expect(LanMessage(answer.encoded) == answer)
         let long = String(repeating: "x", count: 500)
-        let node = LanNode(id: NodeID(high: 0, low: 0), name: long, version: long, mesh: long, freeBytes: 0)
+        let none = NodeID(high: 0, low: 0)
+        let node = LanNode(id: none, name: long, version: long, mesh: long, admin: long, freeBytes: 0)
         #expect(LanMessage.answer(nonce: 0, node).encoded.count <= question.encoded.count)
     }
 
@@ -52,7 +54,7 @@ import Testing
                 bytes = Array(bytes.prefix(Int.random(in: 0...bytes.count, using: &random)))
             }
             guard case .answer(_, let node)? = LanMessage(bytes) else { continue }
-            for text in [node.name, node.version, node.mesh] {
+            for text in [node.name, node.version, node.mesh, node.admin] {
                 let isPlain = text.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7F..<0xA0).contains($0.value) }
                 #expect(isPlain && text.unicodeScalars.count <= 96, "seed \(seed)")
             }

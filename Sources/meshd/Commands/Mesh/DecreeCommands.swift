@@ -134,12 +134,3 @@ struct LeaveCommand: AsyncParsableCommand {
         try options.show(answer) { "\(Table.plain($0.left)) has left the mesh" }
     }
 }
-
-extension NodeID {
-    /// The sixteen bytes that its description shows; nil for any other number of them.
-    init?(hexadecimal text: String) {
-        guard let bytes = Hex.decode(text.utf8), bytes.count == 16 else { return nil }
-        func word(_ slice: ArraySlice<UInt8>) -> UInt64 { slice.reduce(0) { $0 << 8 | UInt64($1) } }
-        self.init(high: word(bytes[..<8]), low: word(bytes[8...]))
-    }
-}

@@ -33,6 +33,7 @@ struct DiscoverCommand: AsyncParsableCommand {
                     id: finding.node.id.description,
                     version: finding.node.version,
                     address: finding.node.mesh,
+                    admin: finding.node.admin,
                     freeBytes: finding.node.freeBytes,
                     latencyMicros: finding.roundTripMicros
                 )
@@ -45,11 +46,11 @@ struct DiscoverCommand: AsyncParsableCommand {
     static func text(_ found: FoundNodes) -> String {
         guard !found.nodes.isEmpty else { return "No node that is alone answered." }
         return Table.text(
-            header: ["NODE", "ID", "VERSION", "FREE", "LATENCY", "ADDRESS"],
+            header: ["NODE", "ID", "VERSION", "FREE", "LATENCY", "ADDRESS", "INVITE AT"],
             rows: found.nodes.map { node in
                 [
                     node.name, String(node.id.prefix(8)), node.version, Spans.bytes(node.freeBytes),
-                    Spans.trip(micros: node.latencyMicros), node.address,
+                    Spans.trip(micros: node.latencyMicros), node.address, node.admin,
                 ]
             }
         )

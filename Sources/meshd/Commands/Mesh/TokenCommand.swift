@@ -16,11 +16,6 @@ struct TokenCommand: AsyncParsableCommand {
             abstract: "Print a join token: one line, for any number of nodes until it expires.",
             discussion: "Who holds it can join; treat it like a password."
         )
-        /// A node that was started a moment ago by the same script is waited for.
-        private static let patienceMillis = 5_000
-        /// A quarter of a year: a token that outlives its purpose is a key under the mat.
-        private static let expiresMillisMax: UInt64 = 90 * 86_400_000
-
         @Option(help: "How long it lets nodes in, at most 90d.") var expires = "24h"
         @Option(help: "The zone of the nodes that it is for.") var zone: String?
         @Option(
@@ -40,12 +35,7 @@ struct TokenCommand: AsyncParsableCommand {
         }
 
         func validate() throws {
-            guard let millis = SettingKind.millis(of: expires), (1_000...Self.expiresMillisMax).contains(millis) else {
-                throw ValidationError("--expires is a duration from 1s to 90d, such as 24h")
-            }
-            guard address.count <= 8, address.allSatisfy({ SeedAddress(parsing: $0) != nil }) else {
-                throw ValidationError("--address is HOST:PORT, at most 8 times")
-            }
+            try TokenCommand.check(expires: expires, addresses: address)
             if let zone, !SettingKind.isName(zone) { throw ValidationError("--zone is \(SettingKind.name.allowed)") }
         }
 
@@ -58,43 +48,49 @@ struct TokenCommand: AsyncParsableCommand {
         }
 
         func make() async throws -> Made {
-            let material = try await material()
-            let key = try adminKey.read(options)
-            guard Hex.encode(key.publicKey) == material.adminPublicKey else {
-                throw CommandFailure("this admin key is not that of the node's mesh")
-            }
-            guard let secret = Hex.decode(material.secret.utf8) else {
-                throw CommandFailure("the node's answer is not understood")
-            }
-            let seconds = (JSON.nowMillis() + (SettingKind.millis(of: expires) ?? 0)) / 1_000
-            let addresses = address.isEmpty ? material.addresses : address
-            let token: JoinToken
-            do {
-                token = try JoinToken.make(
-                    adminKey: key,
-                    addresses: addresses.compactMap { SeedAddress(parsing: $0) },
-                    zone: zone,
-                    expiresAt: Int64(seconds),
-                    epoch: material.epoch,
-                    secret: Secret(bytes: secret)
-                )
-            } catch {
-                throw CommandFailure(error.description)
-            }
-            return Made(token: token.text, expires: JSON.date(millis: seconds * 1_000), addresses: addresses)
+            let mint = try await TokenCommand.mint(adminKey, options)
+            let token = try mint.token(
+                expiresMillis: TokenMint.millis(of: expires) ?? 0,
+                zone: zone,
+                addresses: address
+            )
+            return Made(
+                token: token.text,
+                expires: JSON.date(millis: UInt64(max(0, token.expiresAt)) * 1_000),
+                addresses: token.addresses.map(\.description)
+            )
         }
+    }
 
-        private func material() async throws -> TokenMaterial {
-            let start = JSON.nowMillis()
-            while true {
-                do {
-                    return try await options.client().call(.GET, "mesh/token-material", as: TokenMaterial.self)
-                } catch let failure as CommandFailure where failure.isDown || failure.code == "starting" {
-                    guard options.admin == nil, JSON.nowMillis() < start + UInt64(Self.patienceMillis) else {
-                        throw failure
-                    }
-                    try await Task.sleep(for: .milliseconds(50))
+    // MARK: For all commands that make tokens
+
+    static func check(expires: String, addresses: [String]) throws {
+        guard TokenMint.millis(of: expires) != nil else {
+            throw ValidationError("--expires is a duration from 1s to 90d, such as 24h")
+        }
+        guard TokenMint.areAddresses(addresses) else {
+            throw ValidationError("--address is HOST:PORT, at most \(TokenMint.addressesMax) times")
+        }
+    }
+
+    static func mint(_ adminKey: AdminKeyOption, _ options: ClientOptions) async throws -> TokenMint {
+        let material = try await material(options)
+        return TokenMint(key: try adminKey.read(options), material: material)
+    }
+
+    /// A node that was started a moment ago by the same script is waited for.
+    private static let patienceMillis = 5_000
+
+    private static func material(_ options: ClientOptions) async throws -> TokenMaterial {
+        let start = JSON.nowMillis()
+        while true {
+            do {
+                return try await options.client().call(.GET, "mesh/token-material", as: TokenMaterial.self)
+            } catch let failure as CommandFailure where failure.isDown || failure.code == "starting" {
+                guard options.admin == nil, JSON.nowMillis() < start + UInt64(Self.patienceMillis) else {
+                    throw failure
                 }
+                try await Task.sleep(for: .milliseconds(50))
             }
         }
     }

@@ -1,0 +1,260 @@
+internal import Store
+internal import struct Store.Record
+internal import Swim
+
+/// Multipart uploads where there are several holders.
+///
+/// The row of an upload is a register: open, then completing with one manifest, then gone (done or aborted); who finishes
+/// it does not matter. Parts are blind rows of their own, in the partition of the object, so that completing moves no
+/// bytes.
+extension Coordinator {
+    func create(_ upload: Upload, _ mesh: MeshSide) async throws -> Outcome {
+        guard store.bucket(upload.bucket) != nil else { return .noSuchBucket }
+        guard fits(upload.key) else { throw StoreError.io(what: "a key has 1 to \(Key.bytesMax) bytes") }
+        var record = record(.object, upload.bucket.within(.upload), Self.key(of: upload))
+        record.attributes = UploadRow(attributes: upload.attributes).encoded
+        record.tags = upload.tags
+        _ = try await write(Row(record: record, body: .empty), mesh, nil)
+        return .done(record: nil, removed: nil)
+    }
+
+    func find(_ id: UploadID, in bucket: BucketID, _ key: Key, _ mesh: MeshSide) async throws -> Upload? {
+        guard fits(key) else { return nil }
+        let address = RowAddress(
+            bucket.within(.upload),
+            UploadKey.upload(key, initiatedMillis: id.initiatedMillis, id)
+        )
+        return try await sight(address, .current, .record, mesh).found.flatMap { Self.upload($0.record) }
+    }
+
+    func put(_ part: Part, in upload: Upload, _ mesh: MeshSide) async throws -> Outcome {
+        guard part.op != .none else {
+            // The mesh grew while the part came in: its bytes are here alone.
+            store.discard(part.blob)
+            throw CoordinatorError.quorumLost(answered: 1, of: 1, effect: .none)
+        }
+        // The bytes took their time to come in.
+        let found = try await sight(Self.address(of: upload), .current, .record, mesh).found
+        guard let found, UploadRow(found.record)?.completion == nil else { return .noSuchUpload }
+        let key = UploadKey.part(Self.key(of: upload), part.number)
+        var record = record(.object, upload.bucket.within(.part), key)
+        record.op = part.op
+        record.size = part.size
+        record.etag = part.etag
+        record.attributes = part.attributes
+        record.modifiedMillis = part.modifiedMillis
+        _ = try await write(Row(record: record, body: .staged), mesh, nil)
+        return .done(record: nil, removed: nil)
+    }
+
+    func abort(_ upload: Upload, _ mesh: MeshSide) async throws -> Outcome {
+        let gone = Row(record: record(.tombstone, upload.bucket.within(.upload), Self.key(of: upload)), body: .empty)
+        let changed = try await change(gone.address, .current, mesh) { sight in
+            guard let found = sight.found else { return .keep }
+            let isOpen = UploadRow(found.record)?.completion == nil || SeededBug.tornMultipart.isOn
+            return isOpen ? .write(gone) : .refuse(found)
+        }
+        switch changed {
+        case .done: return .done(record: nil, removed: nil)
+        // A completion has won; it is not known to have ended.
+        case .refused: throw CoordinatorError.contended(.none)
+        case .left: return .noSuchUpload
+        }
+    }
+
+    // MARK: Completion
+
+    /// What a completion is asked to make.
+    struct Manifest: Sendable {
+        let upload: Upload
+        let parts: [PartName]
+        let size: UInt64
+        let etag: ETag
+        let attributes: [UInt8]
+        let condition: Precondition
+    }
+
+    func complete(_ manifest: Manifest, _ mesh: MeshSide) async throws -> Outcome {
+        let upload = manifest.upload
+        guard let bucket = store.bucket(upload.bucket) else { return .noSuchBucket }
+        for _ in 0..<Self.completionsMax {
+            let settled = mesh.book.current.settled
+            let found = try await sight(Self.address(of: upload), .current, .record, mesh).found
+            guard let row = found.flatMap({ UploadRow($0.record) }) else { return .noSuchUpload }
+            var plan = row.completion
+            if plan == nil {
+                guard try await hasParts(manifest, mesh) else { return .partsChanged }
+                let (planned, current) = try await self.plan(manifest, bucket, mesh)
+                guard let planned else { return .preconditionFailed(current: current?.record) }
+                plan = try await decide(planned, manifest, mesh)
+            }
+            guard let decided = plan else { return .noSuchUpload }
+            guard decided.parts == manifest.parts else { throw CoordinatorError.contended(.none) }
+            // A part that came between the look at the parts and the decision took the place of one.
+            guard try await hasParts(manifest, mesh) else {
+                try await decideNot(decided, upload, mesh)
+                return .partsChanged
+            }
+            if let record = try await make(decided, upload, bucket, mesh, settled: settled) {
+                try await forget(upload, mesh)
+                return .done(record: record, removed: nil)
+            }
+            // Another write came behind the version that the condition was judged by.
+            try await decideNot(decided, upload, mesh)
+        }
+        throw CoordinatorError.contended(.none)
+    }
+
+    private static let completionsMax = 8
+
+    /// Whether the parts are those that the manifest names.
+    private func hasParts(_ manifest: Manifest, _ mesh: MeshSide) async throws -> Bool {
+        var ops: [UInt16: OpID] = [:]
+        var after: UInt16 = 0
+        while true {
+            let page = try await parts(of: manifest.upload, after: after, limit: 1000, mesh)
+            for part in page { ops[part.number] = part.op }
+            guard page.count == 1000, let last = page.last else { break }
+            after = last.number
+        }
+        return manifest.parts.allSatisfy { ops[$0.number] == $0.op }
+            && manifest.parts.reduce(UInt64(0)) { $0 &+ $1.size } == manifest.size
+    }
+
+    /// The object that the completion would make now. Nil, with the version that says so: the condition is false.
+    private func plan(
+        _ manifest: Manifest,
+        _ bucket: Bucket,
+        _ mesh: MeshSide
+    ) async throws -> (UploadRow.Completion?, Row?) {
+        let address = RowAddress(bucket.id, manifest.upload.key)
+        let isChange = !manifest.condition.isNone || bucket.versioning != .off
+        let sight = try await sight(address, .current, isChange ? .record : .stamps, mesh)
+        if isChange, !manifest.condition.holds(of: sight.found?.record) { return (nil, sight.found) }
+        let settled = mesh.book.current.settled
+        let now = WallClock.unixMillis
+        let blind = max(now << 16, (sight.top?.stamp.t ?? 0) + 1, KeyRules.blindFloor(settled: settled))
+        let stamp =
+            isChange
+            ? KeyRules.successor(of: sight.top?.stamp, settled: settled)
+            : Stamp(t: blind, w: names.writer(), q: 0)
+        guard let stamp else { throw CoordinatorError.contended(.none) }
+        let completion = UploadRow.Completion(
+            stamp: stamp,
+            isConditional: isChange,
+            op: names.op(),
+            parts: manifest.parts,
+            size: manifest.size,
+            etag: manifest.etag,
+            attributes: manifest.attributes,
+            isNull: bucket.versioning != .on,
+            modifiedMillis: now
+        )
+        return (completion, nil)
+    }
+
+    /// The completion that won: this one, or one that somebody began and did not end. Nil: there is no such upload.
+    private func decide(
+        _ plan: UploadRow.Completion,
+        _ manifest: Manifest,
+        _ mesh: MeshSide
+    ) async throws -> UploadRow.Completion? {
+        let template = record(.object, manifest.upload.bucket.within(.upload), Self.key(of: manifest.upload))
+        let changed = try await change(Self.address(of: manifest.upload), .current, mesh) { sight in
+            guard let found = sight.found, let known = UploadRow(found.record) else { return .keep }
+            if known.completion != nil { return .refuse(found) }
+            var record = template
+            record.tags = found.record.tags
+            record.attributes = UploadRow(attributes: known.attributes, completion: plan).encoded
+            return .write(Row(record: record, body: .empty))
+        }
+        switch changed {
+        case .done: return plan
+        case .refused(let row): return row.flatMap { UploadRow($0.record) }?.completion
+        case .left: return nil
+        }
+    }
+
+    /// Opens the upload again: the object was not made, and never will be by this completion.
+    private func decideNot(_ completion: UploadRow.Completion, _ upload: Upload, _ mesh: MeshSide) async throws {
+        let template = record(.object, upload.bucket.within(.upload), Self.key(of: upload))
+        _ = try await change(Self.address(of: upload), .current, mesh) { sight in
+            guard let found = sight.found, let known = UploadRow(found.record), known.completion?.op == completion.op
+            else { return .keep }
+            var record = template
+            record.tags = found.record.tags
+            record.attributes = UploadRow(attributes: known.attributes).encoded
+            return .write(Row(record: record, body: .empty))
+        }
+    }
+
+    /// Writes the object. Nil: it cannot be, another row came behind the one that the condition was judged by.
+    private func make(
+        _ completion: UploadRow.Completion,
+        _ upload: Upload,
+        _ bucket: Bucket,
+        _ mesh: MeshSide,
+        settled: UInt64
+    ) async throws -> Record? {
+        var record = record(.object, bucket.id, upload.key, isNull: completion.isNull)
+        record.op = completion.op
+        record.size = completion.size
+        record.etag = completion.etag
+        record.attributes = completion.attributes
+        record.tags = upload.tags
+        record.modifiedMillis = completion.modifiedMillis
+        record.stamp = completion.stamp
+        record.body = .parts
+        let row = Row(record: record, body: .parts(completion.parts))
+        guard completion.isConditional else {
+            try await place(row, mesh, settled: settled)
+            return record
+        }
+        let changed = try await change(row.address, .current, mesh) { sight in
+            if let mine = sight.rows.rows.first(where: { $0.stamp == row.stamp }) {
+                return mine.op == row.record.op ? .keep : .refuse(sight.found)
+            }
+            let next = KeyRules.successor(of: sight.top?.stamp, settled: mesh.book.current.settled)
+            return next == row.stamp ? .write(row) : .refuse(sight.found)
+        }
+        switch changed {
+        case .done, .left: return record
+        case .refused: return nil
+        }
+    }
+
+    /// The object is there: the upload goes. A failure here leaves it to whoever completes it once more.
+    private func forget(_ upload: Upload, _ mesh: MeshSide) async throws {
+        let gone = Row(record: record(.tombstone, upload.bucket.within(.upload), Self.key(of: upload)), body: .empty)
+        do {
+            _ = try await change(gone.address, .current, mesh) { $0.found == nil ? .keep : .write(gone) }
+        } catch is CoordinatorError {
+            return
+        }
+    }
+
+    // MARK: Names
+
+    static func key(of upload: Upload) -> Key {
+        UploadKey.upload(upload.key, initiatedMillis: upload.initiatedMillis, upload.id)
+    }
+
+    static func address(of upload: Upload) -> RowAddress {
+        RowAddress(upload.bucket.within(.upload), key(of: upload))
+    }
+
+    /// The upload in its row, also while it is being completed.
+    static func upload(_ record: Record) -> Upload? {
+        guard record.kind == .object, let identity = UploadKey.identity(of: record.key.bytes),
+            let row = UploadRow(record)
+        else { return nil }
+        return Upload(
+            id: identity.id,
+            bucket: record.bucket.within(.object),
+            key: Key(UploadKey.objectKey(of: record.key.bytes)),
+            initiatedMillis: identity.initiatedMillis,
+            attributes: row.attributes,
+            tags: record.tags
+        )
+    }
+}

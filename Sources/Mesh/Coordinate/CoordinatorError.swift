@@ -1,0 +1,31 @@
+/// Why an operation with several holders came to no answer.
+package enum CoordinatorError: Error, Sendable, Equatable {
+    /// What is certain about a change that failed.
+    package enum Effect: String, Sendable {
+        /// It took no effect and never will.
+        case none
+        /// It may have taken effect, or may yet.
+        case unknown
+    }
+
+    /// No quorum of holders answered in time: `answered` of `of` did.
+    case quorumLost(answered: Int, of: Int, effect: Effect)
+    /// Others changed the key all the time: the condition could not be decided. Took no effect unless it says so.
+    case contended(Effect)
+    /// The bucket is being deleted.
+    case bucketClosing
+    /// This node was removed from its mesh: it knows nothing for certain any more.
+    case notMember
+    /// Asked for a consistency that this operation does not have.
+    case unsupported(Consistency)
+}
+
+/// How many holders an operation waits for.
+package enum Consistency: String, Sendable, CaseIterable {
+    /// The nearest holder: may be stale, never torn.
+    case one
+    /// A majority: linearizable.
+    case quorum
+    /// All of them.
+    case all
+}

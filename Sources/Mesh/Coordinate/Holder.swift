@@ -1,0 +1,179 @@
+internal import NIOCore
+package import Store
+internal import Swim
+internal import Synchronization
+
+/// What this node does as a holder, for its own coordinator and for those of other nodes: answers from its store, bytes
+/// staged chunk by chunk, bytes read out again.
+package final class Holder: Sendable {
+    /// Bodies that come in at the same time; each holds a chunk or two of memory.
+    private static let sessionsMax = 4096
+    /// Chunks of one body that may wait for one that was overtaken.
+    private static let waitingMax: UInt32 = 16
+    /// A body of which nothing more comes is given up.
+    private static let idleMax = TimeAmount.seconds(120)
+    /// Bodies that are being read out; opening one again costs two point reads.
+    private static let readersMax = 256
+
+    package let store: ObjectStore
+    private let state = Mutex(State())
+
+    private struct State {
+        var sessions: [OpID: Session] = [:]
+        var readers: [ReaderKey: OpenReader] = [:]
+    }
+
+    /// A body on its way in.
+    private struct Session {
+        let writer: BlobWriter
+        var next: UInt32 = 0
+        var waiting: [UInt32: (bytes: ByteBuffer, done: @Sendable (Bool) -> Void)] = [:]
+        var lastUse = NIODeadline.now()
+    }
+
+    private struct ReaderKey: Hashable {
+        let address: RowAddress
+        let stamp: Stamp
+    }
+
+    private struct OpenReader {
+        let reader: BodyReader
+        var lastUse: NIODeadline
+    }
+
+    package init(store: ObjectStore) { self.store = store }
+
+    package func answer(_ call: ReplicaCall, _ done: @escaping @Sendable (ReplicaReply) -> Void) {
+        store.answer(call, done)
+    }
+
+    // MARK: Bytes in
+
+    /// Chunks are handed to the store in order; one that overtook another waits for it, one that comes again is not
+    /// written again. Whether all went well is said at the end.
+    package func stage(_ chunk: StagedChunk, _ done: @escaping @Sendable (Bool) -> Void) {
+        do {
+            if chunk.number == 0 { try begin(chunk.op) }
+        } catch {
+            return done(false)
+        }
+        let (isTaken, overtaken) = state.withLock { state -> (Bool, (@Sendable (Bool) -> Void)?) in
+            guard var session = state.sessions[chunk.op] else { return (false, nil) }
+            if chunk.number < session.next { return (true, done) }
+            guard chunk.number - session.next < Self.waitingMax else { return (false, nil) }
+            session.lastUse = .now()
+            let former = session.waiting.updateValue((chunk.bytes, done), forKey: chunk.number)
+            // Under the lock, so that chunks reach the store in their order whoever brings them.
+            while let ready = session.waiting.removeValue(forKey: session.next) {
+                session.next += 1
+                session.writer.append(ready.bytes) { result in ready.done((try? result.get()) != nil) }
+            }
+            state.sessions[chunk.op] = session
+            return (true, former?.done)
+        }
+        if !isTaken { done(false) }
+        // The same chunk once more: its sender waits for the later one, or it is written already.
+        overtaken?(true)
+    }
+
+    private func begin(_ op: OpID) throws {
+        let isKnown = state.withLock { $0.sessions[op] != nil }
+        if isKnown { return }
+        let writer = try store.stage(op)
+        state.withLock { state in
+            if state.sessions.count >= Self.sessionsMax {
+                let now = NIODeadline.now()
+                state.sessions = state.sessions.filter { now - $0.value.lastUse < Self.idleMax }
+            }
+            guard state.sessions.count < Self.sessionsMax, state.sessions[op] == nil else { return }
+            state.sessions[op] = Session(writer: writer)
+        }
+    }
+
+    /// Durable when it says true.
+    package func finishStage(_ op: OpID, chunks: UInt32, _ done: @escaping @Sendable (Bool) -> Void) {
+        do {
+            if chunks == 0 { try begin(op) }
+        } catch {
+            return done(false)
+        }
+        let writer = state.withLock { state -> BlobWriter? in
+            guard let session = state.sessions.removeValue(forKey: op), session.next == chunks else { return nil }
+            return session.writer
+        }
+        guard let writer else { return done(store.isStaged(op)) }
+        writer.finish(appending: nil) { result in done((try? result.get()) != nil) }
+    }
+
+    package func unstage(_ op: OpID) {
+        state.withLock { _ = $0.sessions.removeValue(forKey: op) }
+        store.unstage(op)
+    }
+
+    // MARK: Bytes out
+
+    package func read(_ piece: BodyPiece) async -> PieceAnswer {
+        do {
+            guard let reader = try await reader(piece.address, piece.stamp) else { return .gone }
+            let end = piece.offset + UInt64(piece.count)
+            guard piece.count > 0, piece.count <= BodyPiece.countMax, end <= reader.size else { return .failed }
+            var bytes = try await reader.read(at: piece.offset, limit: end)
+            // Chunks of the store end where parts do; the piece goes on.
+            while bytes.readableBytes < piece.count {
+                var more = try await reader.read(at: piece.offset + UInt64(bytes.readableBytes), limit: end)
+                bytes.writeBuffer(&more)
+            }
+            return .bytes(bytes)
+        } catch StoreError.gone {
+            return .gone
+        } catch {
+            return .failed
+        }
+    }
+
+    private func reader(_ address: RowAddress, _ stamp: Stamp) async throws -> BodyReader? {
+        let key = ReaderKey(address: address, stamp: stamp)
+        let known = state.withLock { state in
+            state.readers[key]?.lastUse = .now()
+            return state.readers[key]?.reader
+        }
+        if let known { return known }
+        guard let reader = try await store.openBody(address, stamp) else { return nil }
+        // A body of one piece is not asked for again.
+        guard reader.size > UInt64(BodyPiece.countMax) else { return reader }
+        state.withLock { state in
+            if state.readers.count >= Self.readersMax {
+                let oldest = state.readers.min { $0.value.lastUse < $1.value.lastUse }
+                if let oldest { state.readers[oldest.key] = nil }
+            }
+            state.readers[key] = OpenReader(reader: reader, lastUse: .now())
+        }
+        return reader
+    }
+
+    /// Called now and then: lets go of what nobody uses. Open readers keep their files from being freed.
+    package func expire() {
+        let now = NIODeadline.now()
+        state.withLock { state in
+            state.sessions = state.sessions.filter { now - $0.value.lastUse < Self.idleMax }
+            state.readers = state.readers.filter { now - $0.value.lastUse < .seconds(10) }
+        }
+    }
+
+    // MARK: Fences and hints
+
+    package func setClosed(_ bucket: BucketID, _ isClosed: Bool) async -> Bool {
+        (try? await store.setClosed(bucket, isClosed)) != nil
+    }
+
+    /// Takes in a row of small state that was decided, whatever layout this node goes by. It can be read, and whoever
+    /// wants to hear of it has heard, when this says true.
+    package func learn(_ row: Row, _ done: @escaping @Sendable (Bool) -> Void) {
+        guard row.address.bucket.space == .system else { return done(false) }
+        store.merge([row], epoch: .max) { done($0 != nil) }
+    }
+
+    package func hint(_ missed: [MissedRow]) {
+        for row in missed { store.addHint(HintPeer(high: row.node.high, low: row.node.low), row.address, row.stamp) }
+    }
+}

@@ -1,0 +1,261 @@
+package import Store
+package import Swim
+
+/// A blind write: PUT or DELETE without a condition, in a bucket that never had versioning, and rows of parts. Two round
+/// trips, and no number of other writers makes it wait: a look at a quorum, then a commit with a stamp above all it saw
+/// (ABD's write).
+///
+/// **Only rows of the null class.** A blind row may land late, below rows that others placed meanwhile. Where the newer
+/// one replaces the older this changes nothing. Where versions stay, a late one could come to light when a newer version
+/// is removed, in the midst of a conditional write that judged the key without it; so in buckets with versioning, also
+/// suspended, every write is a change (`ChangeMachine`), and no row ever lands late.
+package struct WriteMachine: RegisterMachine {
+    private enum Stage {
+        case looking
+        case committing(Committing)
+        case finished(Committing?)
+    }
+
+    private var calls: Calls
+    private var row: Row
+    private let task: RegisterTask
+    private let clockFloor: UInt64
+    private let deadline: UInt64
+    private var stage = Stage.looking
+    private var poll: Poll<KeyRows>
+    private var isHedged = false
+    private var hedgeAt: UInt64 = 0
+    private var isSent = false
+
+    /// - Parameters:
+    ///   - row: what is to be written; its stamp is still to be chosen. A tombstone is left out when there is nothing to
+    ///     delete. Bytes that it names are staged at the holders already.
+    ///   - wallMillis: the time of day, the floor of the stamp.
+    package init(_ task: RegisterTask, _ row: Row, wallMillis: UInt64) {
+        precondition(row.record.isNull && row.ref.isVersion, "blind rows replace the version null")
+        calls = Calls(task)
+        self.task = task
+        self.row = row
+        clockFloor = min(wallMillis, .max >> 17) << 16
+        deadline = task.deadlineMicros
+        poll = Poll(task.pace)
+    }
+
+    /// Holders that are not known to have the row with its bytes; after `.done` they are to be reminded of it. Answers
+    /// that come later still shorten it.
+    package var lacking: [NodeID] {
+        switch stage {
+        case .committing(let committing), .finished(.some(let committing)): committing.lacking(calls)
+        case .looking, .finished(nil): []
+        }
+    }
+
+    // MARK: Events
+
+    package mutating func begin(now: UInt64, into outbox: inout [RegisterDirective]) {
+        outbox.append(.wake(atMicros: deadline))
+        if task.faults.contains(.localStamps) { return commit(above: nil, into: &outbox) }
+        look(now: now, into: &outbox)
+    }
+
+    package mutating func reply(
+        _ tag: CallTag,
+        _ reply: ReplicaReply,
+        now: UInt64,
+        into outbox: inout [RegisterDirective]
+    ) {
+        guard let (node, purpose) = calls.take(tag) else { return }
+        if case .finished = stage {} else { reply.askForLayout(node, into: &outbox) }
+        switch (stage, purpose) {
+        case (.looking, .look):
+            switch reply {
+            case .view(let view): poll.answer(node, KeyRows(view.chain))
+            case .refused(let refusal) where refusal == .damaged || refusal == .closed || refusal == .notHolder:
+                poll.lose(node, refusal)
+            case .refused(let refusal): poll.fail(node, now: now, refusal: refusal, into: &outbox)
+            default: poll.fail(node, now: now, into: &outbox)
+            }
+            judgeLooks(now: now, into: &outbox)
+        case (.committing(var committing), .commit):
+            let step = committing.reply(node, reply, &calls, now: now, into: &outbox)
+            stage = .committing(committing)
+            follow(step, into: &outbox)
+        case (.finished(.some(var committing)), .commit):
+            var ignored: [RegisterDirective] = []
+            _ = committing.reply(node, reply, &calls, now: now, into: &ignored)
+            stage = .finished(committing)
+        default: break
+        }
+    }
+
+    package mutating func fail(_ tag: CallTag, now: UInt64, into outbox: inout [RegisterDirective]) {
+        guard let (node, purpose) = calls.take(tag) else { return }
+        switch (stage, purpose) {
+        case (.looking, .look):
+            poll.fail(node, now: now, into: &outbox)
+            judgeLooks(now: now, into: &outbox)
+        case (.committing(var committing), .commit):
+            let step = committing.fail(node, calls, now: now, into: &outbox)
+            stage = .committing(committing)
+            follow(step, into: &outbox)
+        default: break
+        }
+    }
+
+    package mutating func wake(now: UInt64, into outbox: inout [RegisterDirective]) {
+        if case .finished = stage { return }
+        if now >= deadline { return finish(failure(), into: &outbox) }
+        switch stage {
+        case .looking:
+            for node in poll.due(now: now) { ask(node, into: &outbox) }
+            if now >= hedgeAt, !isHedged {
+                isHedged = true
+                askRest(into: &outbox)
+            }
+            judgeLooks(now: now, into: &outbox)
+        case .committing(var committing):
+            let step = committing.wake(&calls, now: now, into: &outbox)
+            stage = .committing(committing)
+            follow(step, into: &outbox)
+        case .finished: break
+        }
+    }
+
+    package mutating func relayout(
+        _ holders: HolderSet,
+        epoch: UInt64,
+        settled: UInt64,
+        now: UInt64,
+        into outbox: inout [RegisterDirective]
+    ) {
+        if case .finished = stage { return }
+        let isNews = calls.relayout(holders, epoch: epoch, settled: settled)
+        switch stage {
+        case .looking:
+            if isNews { return look(now: now, into: &outbox) }
+            poll.hurry(now: now)
+            wake(now: now, into: &outbox)
+        case .committing(var committing):
+            // The same stamp: a holder of before may have it already, and may have shown it. Under the floor it may even
+            // have been deleted since, and that forgotten.
+            if row.stamp.t < KeyRules.blindFloor(settled: calls.settled), !task.faults.contains(.lateStamps) {
+                return finish(failure(), into: &outbox)
+            }
+            var step = Committing.Step.waiting
+            if isNews {
+                committing.begin(&calls, into: &outbox)
+            } else {
+                step = committing.hurry(&calls, now: now, into: &outbox)
+            }
+            stage = .committing(committing)
+            follow(step, into: &outbox)
+        case .finished: break
+        }
+    }
+
+    // MARK: Looking
+
+    private mutating func look(now: UInt64, into outbox: inout [RegisterDirective]) {
+        poll = Poll(task.pace)
+        hedgeAt = now + task.pace.hedgeMicros
+        isHedged = false
+        outbox.append(.wake(atMicros: hedgeAt))
+        var asked: [NodeID] = []
+        for node in calls.order {
+            // Enough to know what is there; whether nothing is only all of them can say.
+            if !isTombstone, calls.isQuorum(asked) { break }
+            ask(node, into: &outbox)
+            asked.append(node)
+        }
+    }
+
+    /// Those that keep the look waiting are joined by the rest.
+    private mutating func askRest(into outbox: inout [RegisterDirective]) {
+        for node in calls.order where !poll.wasAsked(node) { ask(node, into: &outbox) }
+    }
+
+    private mutating func ask(_ node: NodeID, into outbox: inout [RegisterDirective]) {
+        poll.asked(node)
+        calls.send(node, .look(calls.address, .current, .stamps), .look, into: &outbox)
+    }
+
+    private var isTombstone: Bool { row.record.kind == .tombstone }
+
+    private mutating func judgeLooks(now: UInt64, into outbox: inout [RegisterDirective]) {
+        guard case .looking = stage else { return }
+        let answers = poll.answers
+        guard calls.isQuorum(answers.map(\.node)) else {
+            guard calls.isQuorum(calls.order.filter { !poll.lost.contains($0) }) else {
+                return finish(failure(), into: &outbox)
+            }
+            if !calls.isQuorum(calls.order.filter { poll.isPromising($0) }) { askRest(into: &outbox) }
+            return
+        }
+        if isTombstone, answers.allSatisfy({ $0.answer.top == nil }) {
+            // A holder that is missing may have a row that nobody acknowledged, and it could come to light: only if all
+            // have nothing there is nothing to delete.
+            if calls.isEveryone(answers.map(\.node)) {
+                return finish(.seen(sight(KeyRows(), answers.map(\.node))), into: &outbox)
+            }
+            if !isHedged, poll.answered.count + poll.lost.count < calls.order.count { return }
+        }
+        if isTombstone, let deleted = answers.first(where: { $0.answer.top?.kind == .tombstone })?.answer {
+            let agreeing = answers.filter { $0.answer == deleted }.map(\.node)
+            if calls.isQuorum(agreeing) { return finish(.seen(sight(deleted, agreeing)), into: &outbox) }
+        }
+        commit(above: answers.compactMap { $0.answer.top?.stamp }.max(), into: &outbox)
+    }
+
+    private func sight(_ rows: KeyRows, _ nodes: [NodeID]) -> KeySight {
+        KeySight(rows: rows, found: nil, holders: calls.order.filter(nodes.contains))
+    }
+
+    // MARK: Committing
+
+    private mutating func commit(above newest: Stamp?, into outbox: inout [RegisterDirective]) {
+        let above = newest?.t ?? 0
+        guard above < .max - 1, calls.settled < .max - 2 else {
+            let failure = RegisterFailure(effect: .none, reason: .refused(.invalid), acks: 0, needed: calls.needed)
+            return finish(.failed(failure), into: &outbox)
+        }
+        let t = max(clockFloor, above + 1, KeyRules.blindFloor(settled: calls.settled))
+        row.record.stamp = Stamp(t: t, w: task.writer, q: 0)
+        if task.faults.contains(.depthBeforeWriter) {
+            row.record.stamp = Stamp(t: t, w: 0, q: UInt32(truncatingIfNeeded: task.writer))
+        }
+        var committing = Committing(row, countsOrderOnly: false, task.pace)
+        committing.begin(&calls, into: &outbox)
+        isSent = true
+        stage = .committing(committing)
+    }
+
+    private mutating func follow(_ step: Committing.Step, into outbox: inout [RegisterDirective]) {
+        switch step {
+        case .waiting: break
+        case .done: finish(.done(row), into: &outbox)
+        case .hopeless: finish(failure(), into: &outbox)
+        }
+    }
+
+    private func failure() -> RegisterOutcome {
+        var acks = poll.answered.count
+        var refusal = poll.refusal
+        if case .committing(let committing) = stage {
+            acks = committing.acks
+            refusal = committing.refusal
+        }
+        return .failed(
+            RegisterFailure(
+                effect: isSent ? .unknown : .none,
+                reason: refusal.map { .refused($0) } ?? .quorum,
+                acks: acks,
+                needed: calls.needed
+            )
+        )
+    }
+
+    private mutating func finish(_ outcome: RegisterOutcome, into outbox: inout [RegisterDirective]) {
+        if case .committing(let committing) = stage { stage = .finished(committing) } else { stage = .finished(nil) }
+        outbox.append(.finish(outcome))
+    }
+}

@@ -1,0 +1,116 @@
+package import Store
+package import Swim
+
+/// What an operator can ask of the layout.
+package enum LayoutWish: Sendable, Hashable {
+    /// Lets a store in that was removed before; others come in by themselves.
+    case join(NodeID)
+    /// Gives its share away and stays a member without one.
+    case drain(NodeID)
+    case resume(NodeID)
+    /// Gives its share away and goes; a dead one goes at once, and the others make the missing copies.
+    case remove(NodeID)
+    /// Another node takes over the places of this one.
+    case replace(NodeID, by: NodeID)
+    /// The share relative to the others'.
+    case weight(NodeID, UInt32)
+    case zone(NodeID, String)
+    /// A bucket that was made with `base` copies gets another number of them.
+    case copies(BucketID, base: Int, wanted: Int)
+    /// Gives up what the former store of a node held, when nobody else can tell any more what that was.
+    case forget(NodeID)
+}
+
+/// What a node says of itself, and whether it is there.
+package struct StorePresence: Sendable, Hashable {
+    package var node: NodeID
+    package var storeID: UInt64
+    package var zone: String
+    /// 0: it wants to hold nothing.
+    package var weight: UInt32
+    package var isAlive: Bool
+
+    package init(node: NodeID, storeID: UInt64, zone: String, weight: UInt32, isAlive: Bool) {
+        self.node = node
+        self.storeID = storeID
+        self.zone = zone
+        self.weight = weight
+        self.isAlive = isAlive
+    }
+
+    var newcomer: LayoutMember {
+        LayoutMember(node: node, storeID: storeID, memberSince: 0, zone: zone, weight: weight)
+    }
+}
+
+/// What is known beside the layout when a wish is judged.
+package struct LayoutSurroundings: Sendable {
+    package var presence: [NodeID: StorePresence]
+    /// How many copies the buckets that exist want; what nobody wants cannot be lost.
+    package var copiesInUse: [Int]
+    /// The highest time word that this node's store ever gave out.
+    package var lastTime: UInt64
+    /// All members have said which tombstones may go, and there are some: the highest time word among them.
+    package var spent: UInt64?
+    /// Buckets that were deleted for good.
+    package var goneBuckets: Set<BucketID>
+
+    package init(
+        presence: [NodeID: StorePresence] = [:],
+        copiesInUse: [Int] = [Layout.copiesDefault],
+        lastTime: UInt64 = 0,
+        spent: UInt64? = nil,
+        goneBuckets: Set<BucketID> = []
+    ) {
+        self.goneBuckets = goneBuckets
+        self.presence = presence
+        self.copiesInUse = copiesInUse
+        self.lastTime = lastTime
+        self.spent = spent
+    }
+
+    /// The store that the layout means is there.
+    func isAlive(_ member: LayoutMember) -> Bool {
+        guard let seen = presence[member.node] else { return false }
+        return seen.isAlive && seen.storeID == member.storeID
+    }
+}
+
+/// What a wish comes to.
+package enum WishVerdict: Sendable, Hashable {
+    /// The layout to propose; `notes` are sentences about what will be different.
+    case propose(Layout, notes: [String])
+    /// Nothing to do: it is so, or under way.
+    case alreadySo
+    /// Only with force, and this is what it would cost.
+    case needsForce(WishLoss)
+    /// A sentence: why not.
+    case refused(String)
+}
+
+/// What goes when the places of a dead node are given up, in shares of all keys.
+package struct WishLoss: Sendable, Hashable {
+    package var node: NodeID
+    /// Partitions of which no other holder is alive, for each number of wanted copies.
+    package var lost: [Int: Int]
+    /// Partitions of which some other holders are alive, but too few to know the latest writes.
+    package var doubtful: [Int: Int]
+
+    package var isEmpty: Bool { lost.values.allSatisfy { $0 == 0 } && doubtful.values.allSatisfy { $0 == 0 } }
+
+    /// One sentence for each thing that goes.
+    package var sentences: [String] {
+        let total = 1024
+        func share(_ count: Int) -> String {
+            "\(count) of \(total) partitions (\(count * 100 / total) % of all keys)"
+        }
+        return lost.sorted { $0.key < $1.key }.filter { $0.value > 0 }.map { copies, count in
+            "Buckets with \(copies) \(copies == 1 ? "copy" : "copies") lose everything in \(share(count)): "
+                + "no other holder is alive."
+        }
+            + doubtful.sorted { $0.key < $1.key }.filter { $0.value > 0 }.map { copies, count in
+                "Buckets with \(copies) copies may lose their latest writes in \(share(count)): "
+                    + "too few holders are alive to know them."
+            }
+    }
+}

@@ -1,0 +1,85 @@
+// Storage: the buckets.
+
+import { h, render, ask, notice } from './dom.js';
+import { get, post, call, at } from './api.js';
+import { count, compare, time } from './words.js';
+
+const versionings = [['off', 'Off: a new object replaces the old one'], ['enabled', 'On: every version is kept'],
+  ['suspended', 'Suspended: old versions stay, new objects replace']];
+
+export function storage(place) {
+  let buckets = null;
+  let fault = '';
+  let filter = '';
+  let isOpen = true;
+
+  const load = async () => {
+    try {
+      buckets = (await get('buckets')).buckets.sort((a, b) => compare(a.name, b.name));
+      fault = '';
+    } catch (error) {
+      fault = error.message;
+    }
+    if (isOpen) draw();
+  };
+
+  const create = async () => {
+    const made = await ask({
+      title: 'New bucket', action: 'Create',
+      fields: [
+        { name: 'name', label: 'Name', required: true, minlength: 3, maxlength: 63, pattern: '[a-z0-9][a-z0-9.\\-]+[a-z0-9]',
+          hint: '3 to 63 small letters, digits, dots and hyphens.' },
+        { name: 'versioning', label: 'Versions', kind: 'choice', options: versionings.slice(0, 2) },
+      ],
+      act: (values) => post('buckets', values),
+    });
+    if (made) notice(`The bucket ${made.name} is there.`);
+    load();
+  };
+
+  const version = async (bucket) => {
+    const options = versionings.filter(([value]) => value !== 'off' || bucket.versioning === 'off');
+    await ask({
+      title: `Versions in ${bucket.name}`, action: 'Change', text: 'Versions that were on can be suspended, not switched off.',
+      fields: [{ name: 'versioning', label: 'Versions', kind: 'choice', options, value: bucket.versioning }],
+      act: (values) => call('PUT', `buckets/${at(bucket.name)}/versioning`, values),
+    });
+    load();
+  };
+
+  const remove = async (bucket) => {
+    await ask({
+      title: `Delete the bucket ${bucket.name}?`, danger: true, action: 'Delete', text: 'Only an empty bucket can be deleted.',
+      act: async () => {
+        await call('DELETE', `buckets/${at(bucket.name)}`);
+        notice(`The bucket ${bucket.name} is gone.`);
+      },
+    });
+    load();
+  };
+
+  const draw = () => {
+    const shown = (buckets ?? []).filter((bucket) => bucket.name.includes(filter));
+    render(place,
+      h('div', { class: 'row' }, h('h1', {}, 'Buckets'), h('button', { class: 'primary', onclick: create }, 'New bucket')),
+      fault ? h('p', { class: 'fault' }, fault) : null,
+      buckets && buckets.length > 10 ? h('p', { class: 'field' }, h('label', { for: 'filter' }, 'Show names with'),
+        h('input', { id: 'filter', value: filter, oninput: (event) => { filter = event.target.value; draw(); } })) : null,
+      !buckets ? (fault ? null : h('p', { class: 'quiet' }, 'Asking…')) : buckets.length === 0
+        ? h('p', { class: 'card quiet' }, 'There is no bucket yet.')
+        : h('section', { class: 'card scroll' }, h('p', { class: 'quiet' }, count(shown.length, 'bucket')),
+          h('table', { class: 'stack' },
+            h('thead', {}, h('tr', {}, ['Name', 'Versions', 'Created', 'Orders'].map((text) => h('th', {}, text === 'Orders' ? h('span', { class: 'hidden' }, text) : text)))),
+            h('tbody', {}, shown.map((bucket) => h('tr', { key: bucket.name },
+              h('th', { scope: 'row', 'data-label': 'Name' }, h('a', { href: `#/objects/${at(bucket.name)}` }, bucket.name)),
+              h('td', { 'data-label': 'Versions' }, bucket.versioning),
+              h('td', { 'data-label': 'Created' }, time(Date.parse(bucket.created))),
+              h('td', { class: 'orders' },
+                h('button', { class: 'small', onclick: () => version(bucket), 'aria-label': `Versions of ${bucket.name}` }, 'Versions…'),
+                h('button', { class: 'small', onclick: () => remove(bucket), 'aria-label': `Delete ${bucket.name}` }, 'Delete…'))))))));
+  };
+
+  draw();
+  load();
+  return () => { isOpen = false; };
+}

@@ -1,0 +1,113 @@
+import Logging
+import Mesh
+import NIOCore
+import NIOPosix
+import Store
+import Swim
+
+/// This node among others: links that are served and used, repair that runs, and a steward who keeps the layout.
+final class Cluster: Sendable {
+    private static let expirySeconds = 5
+    /// A person waits for it, and one node that is away must not cost him more.
+    private static let enquiryMicrosMax: UInt64 = 2_000_000
+
+    let links: Links
+    let repair: Repair
+    let conduct: LayoutConduct
+    /// What operators ask of nodes.
+    let enquiries: Enquiries
+    private let node: Node
+
+    /// Once the node takes part.
+    init(_ node: Node, _ members: MeshNode) {
+        self.node = node
+        // Where requests of clients are served too: what an answer wakes is then mostly on the thread that brought it.
+        let links = Links(node: members, loops: Array(MultiThreadedEventLoopGroup.singleton.makeIterator()))
+        let layout = node.layout
+        let own = node.identity.id
+        let repair = Repair(
+            own: own,
+            place: OwnPlace(storeID: node.store.storeID, zone: members.zone) { [settings = node.settings] in
+                Node.weight(settings)
+            },
+            disk: StoreDisk(node.store),
+            line: node.line,
+            book: layout.book,
+            gate: layout.gate,
+            wishes: node.coordinator,
+            buckets: node.coordinator,
+            settings: node.settings.repair,
+            epoch: { layout.epoch },
+            align: { await layout.align($0, $1) },
+            alive: { [weak members] in
+                guard let presence = members?.presence else { return [] }
+                return Set(presence.peers.values.filter { $0.status.isPresent && $0.id != own }.map(\.id))
+            },
+            name: { [weak members] in members?.presence[$0]?.name ?? "\($0)" }
+        )
+        self.links = links
+        self.repair = repair
+        var steward = LayoutSteward.Settings()
+        steward.membersMax = node.settings.nodesMax ?? .max
+        conduct = LayoutConduct(
+            layout,
+            register: node.coordinator,
+            around: repair,
+            wishes: node.coordinator,
+            settings: steward
+        )
+        let enquiries = Enquiries(
+            ownID: own,
+            road: { peer, bytes in
+                try await links.call(
+                    peer,
+                    .control,
+                    Enquiries.method,
+                    bytes,
+                    timeoutMicros: Self.enquiryMicrosMax
+                )
+            },
+            answer: { [weak node] enquiry in await node?.answer(enquiry) ?? .refused("it ends") }
+        )
+        self.enquiries = enquiries
+        links.serve(Enquiries.method) { _, bytes, done in enquiries.serve(bytes, done) }
+        ReplicaService.serve(links, node.holder)
+        for method in RepairMethod.allCases {
+            links.serve(method.rawValue, isOpen: method.isOpen) { asker, payload, done in
+                Task {
+                    switch method {
+                    case .layoutGet, .layoutOffer: done(await layout.answer(method, payload))
+                    default: done(await repair.service.answer(method, payload, from: asker))
+                    }
+                }
+            }
+        }
+        layout.observe { [weak links] _ in links?.shutOut(layout.outsiders) }
+        links.shutOut(layout.outsiders)
+        node.holders.connect(links, members)
+        node.line.connect(links)
+        links.start()
+    }
+
+    /// Works until it is cancelled.
+    func run() async {
+        await withTaskGroup { tasks in
+            tasks.addTask { await self.repair.run() }
+            tasks.addTask { await self.repair.feel(self.node.quorumMetrics) }
+            tasks.addTask { await self.conduct.run() }
+            tasks.addTask {
+                while !Task.isCancelled {
+                    self.node.holder.expire()
+                    try? await Task.sleep(for: .seconds(Self.expirySeconds))
+                }
+            }
+            await tasks.waitForAll()
+        }
+    }
+
+    func stop() async {
+        node.holders.disconnect()
+        node.line.connect(nil)
+        await links.stop()
+    }
+}

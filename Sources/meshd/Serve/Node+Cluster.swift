@@ -1,0 +1,157 @@
+import HTTPTypes
+import Mesh
+import Store
+import Swim
+
+/// What this node knows of the mesh as one store, and what it says of itself when others ask for their operators.
+extension Node {
+    /// Hints of one peer among which a key is looked for: enough for a person's question, little for the disk.
+    private static let hintsLookedAt = 4_096
+
+    /// The layout that this node goes by; nil while it comes into a mesh and has not heard of one.
+    var currentLayout: Layout? { layout.isReady ? layout.book.current : nil }
+
+    /// Asks nodes on behalf of an operator, this one too if it is among them.
+    func ask(_ enquiry: Enquiry, of nodes: [NodeID]) async -> [NodeID: EnquiryAnswer] {
+        if let cluster { return await cluster.enquiries.ask(enquiry, of: nodes) }
+        var answers: [NodeID: EnquiryAnswer] = [:]
+        for id in nodes {
+            answers[id] = id == identity.id ? await answer(enquiry) : .refused("this node takes no part in a mesh")
+        }
+        return answers
+    }
+
+    /// Asks for a change of the layout, and carries it out when nothing speaks against it.
+    func wish(_ wish: LayoutWish, isForced: Bool) async throws -> LayoutConduct.WishAnswer {
+        guard let cluster else {
+            throw AdminError(.conflict, "left", "this node takes no part in a mesh: ask another one")
+        }
+        return await cluster.conduct.wish(wish, isForced: isForced)
+    }
+
+    func copiesWanted(of bucket: Bucket) -> Int { coordinator.span(of: bucket.id).next }
+
+    /// As many of them as there are nodes for, and as have come there.
+    func copiesHeld(of bucket: Bucket) -> Int {
+        min(coordinator.span(of: bucket.id).now, currentLayout?.current.copiesMax ?? 1)
+    }
+
+    /// Buckets that want another number of copies than the mesh gives by itself.
+    var specialBuckets: [ClusterFacts.Special] {
+        coordinator.buckets().compactMap { bucket in
+            let wants = copiesWanted(of: bucket)
+            guard wants != Layout.copiesDefault else { return nil }
+            return ClusterFacts.Special(name: bucket.name, wants: wants, has: copiesHeld(of: bucket))
+        }
+    }
+
+    func condition() async -> NodeCondition {
+        let statistics = store.statistics()
+        var condition = NodeCondition(id: identity.id.description, name: settings.name)
+        condition.version = Meshd.version
+        condition.epoch = currentLayout?.epoch ?? 0
+        condition.isReady = isReady
+        condition.versions = statistics.versions
+        condition.logicalBytes = statistics.logicalBytes
+        condition.freeBytes = statistics.freeBytes
+        condition.capacityBytes = SmallFile.diskBytes(of: directory.path) ?? 0
+        condition.isReadOnly = statistics.isReadOnly
+        condition.failure = statistics.failure
+        condition.corruptions = statistics.corruptions
+        condition.hasDigests = store.digestRoots() != nil
+        condition.repair = cluster?.repair.report
+        condition.traffic = metrics.totals
+        condition.newestEvent = events.newest?.place.description
+        return condition
+    }
+
+    func answer(_ enquiry: Enquiry) async -> EnquiryAnswer {
+        switch enquiry {
+        case .condition: return .condition(await condition())
+        case .holding(let bucket, let key):
+            guard (1...Key.bytesMax).contains(key.count) else { return .refused("no key is like this") }
+            return await holding(RowAddress(BucketID(rawValue: bucket), Key(key)))
+        case .events(let query): return .events(events.page(query))
+        case .history(let span): return .history(history.report(span))
+        case .startRepair, .pauseRepair, .resumeRepair, .limitRepair:
+            guard let repair = cluster?.repair else { return .refused("it takes no part in the mesh") }
+            return Self.carryOut(enquiry, repair)
+        }
+    }
+
+    private static func carryOut(_ enquiry: Enquiry, _ repair: Repair) -> EnquiryAnswer {
+        switch enquiry {
+        case .startRepair: repair.start()
+        case .pauseRepair: repair.pace.pause()
+        case .resumeRepair: repair.pace.resume()
+        case .limitRepair(let limit): repair.pace.setLimit(limit)
+        case .condition, .holding, .events, .history: return .refused("this is no order")
+        }
+        return .done
+    }
+
+    /// What this node's disk has of a key: the newest rows down to the one that readers get, and hints about it.
+    private func holding(_ address: RowAddress) async -> EnquiryAnswer {
+        let call = ReplicaCall(epoch: layout.epoch, .look(address, .current, .record))
+        // Answered exactly once.
+        let reply = await withUnsafeContinuation { continuation in
+            store.answer(call) { continuation.resume(returning: $0) }
+        }
+        switch reply {
+        case .view(let view):
+            var rows: [WhereReport.Line] = []
+            for ref in view.chain { rows.append(await line(of: ref, at: address)) }
+            return .holding(Holding(rows: rows, hintsFor: await hintPeers(address)))
+        case .refused(let refusal): return .refused("it refused: \(refusal)")
+        default: return .refused("its answer is not understood")
+        }
+    }
+
+    private func line(of ref: RowRef, at address: RowAddress) async -> WhereReport.Line {
+        let row = try? await store.row(address, ref.stamp)
+        var hasBytes = ref.kind != .object || row?.record.size == 0
+        if !hasBytes, (try? await store.openBody(address, ref.stamp)) != nil { hasBytes = true }
+        return WhereReport.Line(
+            stamp: ref.stamp.text,
+            millis: row?.record.modifiedMillis ?? ref.stamp.millis,
+            kind: ref.kind.word,
+            size: row?.record.size ?? 0,
+            hasBytes: hasBytes
+        )
+    }
+
+    /// Whose hints name the key, as far as the first of each peer tell.
+    private func hintPeers(_ address: RowAddress) async -> [String] {
+        let disk = StoreDisk(store)
+        var peers: [String] = []
+        for (peer, count) in disk.hintCounts() where count > 0 {
+            let hints = (try? await disk.hints(for: peer, limit: Self.hintsLookedAt)) ?? []
+            if hints.contains(where: { $0.address == address }) { peers.append(peer.description) }
+        }
+        return peers.sorted()
+    }
+}
+
+extension Stamp {
+    /// `t.w.q`, hexadecimal and of one width, so that texts compare as stamps do.
+    var text: String {
+        func padded(_ number: UInt64, _ digits: Int) -> String {
+            let text = String(number, radix: 16)
+            return String(repeating: "0", count: max(0, digits - text.count)) + text
+        }
+        return padded(t, 16) + "." + padded(w, 16) + "." + padded(UInt64(q), 8)
+    }
+}
+
+extension Store.Record.Kind {
+    /// As people are told.
+    var word: String {
+        switch self {
+        case .object: "object"
+        case .deleteMarker: "marker"
+        case .tombstone: "tombstone"
+        case .removal: "removal"
+        case .retag: "tags"
+        }
+    }
+}

@@ -1,0 +1,153 @@
+import Store
+import Swim
+import Testing
+
+@testable import Mesh
+
+@Suite struct WishTests {
+    private func verdict(
+        _ layout: Layout,
+        _ wish: LayoutWish,
+        isForced: Bool = false,
+        dead: Set<Int> = [],
+        copies: [Int] = [3]
+    ) -> WishVerdict {
+        layout.judge(wish, isForced: isForced, around: LayoutSample.around(layout, without: dead, copies: copies))
+    }
+
+    private func isProposal(_ verdict: WishVerdict) -> Bool {
+        if case .propose = verdict { true } else { false }
+    }
+
+    @Test("the last holder is not let go")
+    func last() {
+        for wish in [LayoutWish.drain(LayoutSample.id(1)), .remove(LayoutSample.id(1)), .weight(LayoutSample.id(1), 0)]
+        {
+            guard case .refused(let reason) = verdict(LayoutSample.first(), wish, isForced: true) else {
+                Issue.record("\(wish) was not refused")
+                continue
+            }
+            #expect(reason.contains("last node"))
+        }
+    }
+
+    @Test("what is so already is no change")
+    func alreadySo() throws {
+        let layout = LayoutSample.stable(4)
+        let node = LayoutSample.id(2)
+        #expect(verdict(layout, .resume(node)) == .alreadySo)
+        #expect(verdict(layout, .weight(node, 100)) == .alreadySo)
+        #expect(verdict(layout, .join(node)) == .alreadySo)
+        #expect(verdict(try #require(layout.draining([node])), .drain(node)) == .alreadySo)
+        let without = try #require(layout.removing([node])?.settledSuccessor)
+        #expect(verdict(without, .remove(node)) == .alreadySo)
+    }
+
+    @Test("one of three dead nodes goes without force; who falls below the wanted copies is told")
+    func deadOne() {
+        let layout = LayoutSample.stable(3)
+        guard case .propose(let next, let notes) = verdict(layout, .remove(LayoutSample.id(3)), dead: [3]) else {
+            Issue.record("refused")
+            return
+        }
+        #expect(next.follows(layout) && notes == ["Buckets that want 3 copies will have 2."])
+    }
+
+    @Test("the only holder of single copies goes by force only, and it is told what goes with it")
+    func singleCopies() throws {
+        let layout = LayoutSample.stable(4)
+        let wish = LayoutWish.remove(LayoutSample.id(3))
+        guard case .needsForce(let loss) = verdict(layout, wish, dead: [3], copies: [1, 3]) else {
+            Issue.record("no force was needed")
+            return
+        }
+        let held = (0..<Partition.count).count { number in
+            layout.holders(of: Partition(number: UInt16(number)), copies: 1).current == [LayoutSample.id(3)]
+        }
+        #expect(loss.lost == [1: held] && loss.doubtful.isEmpty)
+        #expect(loss.sentences.count == 1 && loss.sentences[0].contains("\(held) of 1024 partitions"))
+        guard case .propose(let next, _) = verdict(layout, wish, isForced: true, dead: [3], copies: [1, 3]) else {
+            Issue.record("force did not help")
+            return
+        }
+        #expect(next.follows(layout))
+        for number in 0..<Partition.count {
+            let set = next.holders(of: Partition(number: UInt16(number)), copies: 1)
+            #expect(set.canReachQuorum(without: [LayoutSample.id(3)]))
+        }
+        // Alive, it gives away what it has, and nothing is lost.
+        #expect(isProposal(verdict(layout, wish, copies: [1, 3])))
+    }
+
+    @Test("a dead holder of two copies is struck out, since every majority had the other one")
+    func pairs() {
+        let layout = LayoutSample.stable(4)
+        guard case .propose(let next, _) = verdict(layout, .remove(LayoutSample.id(3)), dead: [3], copies: [2, 3])
+        else {
+            Issue.record("refused")
+            return
+        }
+        for number in 0..<Partition.count {
+            let partition = Partition(number: UInt16(number))
+            let before = layout.holders(of: partition, copies: 2)
+            let set = HolderSet(current: next.holders(of: partition, copies: 2).current)
+            #expect(set.canReachQuorum(without: [LayoutSample.id(3)]))
+            if before.contains(LayoutSample.id(3)) {
+                #expect(set.current == before.current.filter { $0 != LayoutSample.id(3) })
+            }
+        }
+    }
+
+    @Test("two dead of three holders cost the latest writes, and it is told")
+    func twoDead() {
+        let layout = LayoutSample.stable(5)
+        guard case .needsForce(let loss) = verdict(layout, .remove(LayoutSample.id(3)), dead: [3, 4]) else {
+            Issue.record("no force was needed")
+            return
+        }
+        #expect(loss.lost.isEmpty && (loss.doubtful[3] ?? 0) > 0)
+    }
+
+    @Test("an heir must be there, and must not have a share already")
+    func heirs() {
+        let layout = LayoutSample.stable(4)
+        let around = LayoutSample.around(layout)
+        for heir in [2, 9] {
+            let wish = LayoutWish.replace(LayoutSample.id(3), by: LayoutSample.id(heir))
+            guard case .refused = layout.judge(wish, isForced: false, around: around) else {
+                Issue.record("\(heir) was taken")
+                continue
+            }
+        }
+    }
+
+    @Test("the report says who holds what, and what is wanted and possible")
+    func report() throws {
+        let joint = try #require(LayoutSample.stable(2).adding([LayoutSample.newcomer(3, zone: "b")]))
+        let report = LayoutReport(joint, synced: [LayoutSample.id(1)])
+        #expect(report.isChanging && report.copiesPossible == 3 && report.shortage == nil)
+        #expect(report.members.map(\.isSynced) == [true, false, false])
+        #expect(report.movedCopies == Partition.count && report.idealCopies == Partition.count)
+        #expect(LayoutReport(LayoutSample.stable(2)).shortage == "wants 3, has 2")
+        print(report.layoutText)
+        print(report.ringText)
+    }
+
+    @Test("a node that comes in by itself still can replace a dead one, and then nothing else moves")
+    func newcomerReplaces() throws {
+        for count in [3, 6] {
+            let layout = LayoutSample.stable(count)
+            let joining = try #require(layout.adding([LayoutSample.newcomer(9)]))
+            let wish = LayoutWish.replace(LayoutSample.id(2), by: LayoutSample.id(9))
+            guard case .propose(let next, _) = verdict(joining, wish, dead: [2]) else {
+                Issue.record("\(verdict(joining, wish, dead: [2]))")
+                continue
+            }
+            #expect(next.follows(joining))
+            let movement = LayoutMovement(next)
+            let (heir, gone) = (movement.share(of: LayoutSample.id(9)), movement.share(of: LayoutSample.id(2)))
+            #expect(heir?.gains == gone?.loses && movement.movedCopies == heir?.gains.count)
+            #expect(verdict(next, wish, dead: [2]) == .alreadySo)
+        }
+    }
+}

@@ -1,0 +1,54 @@
+import Mesh
+import Store
+import Swim
+import Testing
+
+/// The register of a key under everything that can go wrong with nodes, links, clocks, disks and layouts.
+///
+/// `MESHD_SIM_SEEDS` sets how many seeds are played, `MESHD_SIM_FIRST` the first of them.
+@Suite struct RegisterSimulationTests {
+    static let seeds = environment("MESHD_SIM_SEEDS").flatMap { Int($0) } ?? 500
+    static let first = environment("MESHD_SIM_FIRST").flatMap { UInt64($0) } ?? 1
+
+    @Test("I1 to I5, I7 to I9, I11, I30: whatever happens, every key is linearizable and no acknowledged write is lost")
+    func fullMix() async {
+        var operations = 0
+        var unknowns = 0
+        var undecided = 0
+        for seed in Self.first..<Self.first + UInt64(Self.seeds) {
+            await breathe()
+            let report = SimMesh(seed: seed).run()
+            operations += report.operations
+            unknowns += report.unknowns
+            if report.verdict == .undecided { undecided += 1 }
+            if !report.isClean { Issue.record("\(report.text)") }
+            if !report.isClean { return }
+        }
+        say("register: \(Self.seeds) seeds, \(operations) operations, \(unknowns) unknown, \(undecided) undecided")
+        #expect(undecided * 50 <= Self.seeds, "too many histories are undecided")
+        #expect(unknowns * 4 < operations, "too little is known for the histories to say anything")
+    }
+
+    @Test("I11: the same while the number of copies goes up and down")
+    func changingCopies() async {
+        for seed in Self.first..<Self.first + UInt64(Self.seeds) {
+            await breathe()
+            var random = Swim.Random(seed: seed)
+            var mix = SimMix(&random)
+            mix.resizes = true
+            mix.nodes = 5
+            mix.copies = [1, 2, 3, 5][random.below(4)]
+            mix.lossPercent = 0
+            mix.churnMicros = [20_000, 60_000, 200_000][random.below(3)]
+            let report = SimMesh(seed: seed, mix: mix).run()
+            if !report.isClean { Issue.record("\(report.text)") }
+            if !report.isClean { return }
+        }
+        say("register: \(Self.seeds) seeds with changing copies")
+    }
+
+    @Test("I32: one seed, one run", arguments: [3, 14, 159] as [UInt64])
+    func sameSeedSameTrace(seed: UInt64) {
+        #expect(SimMesh(seed: seed).run().trace == SimMesh(seed: seed).run().trace)
+    }
+}

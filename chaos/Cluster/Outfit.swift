@@ -1,0 +1,17 @@
+/// What the nodes of a cluster are started with, beside what all need.
+struct Outfit: Sendable {
+    /// A disk of its own for each.
+    var hasDisks = false
+    /// A time of day of its own for each.
+    var hasClocks = false
+    /// More arguments for `serve`.
+    var arguments: [String] = []
+    /// More variables.
+    var environment: [String: String] = [:]
+
+    /// What these faults need.
+    init(for faults: [FaultKind] = []) {
+        hasDisks = faults.contains(where: \.needsDisk)
+        hasClocks = faults.contains(.clock)
+    }
+}

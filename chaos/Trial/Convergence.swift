@@ -1,0 +1,69 @@
+import FoundationEssentials
+
+/// Waits, when nothing is done to a mesh any more, until its nodes say that they are equal and at rest.
+struct Convergence {
+    /// How long that may take on a machine that has other things to do.
+    private static let secondsMax: UInt64 = 120
+
+    let cluster: Cluster
+    let verdict: Verdict
+
+    func judge() async throws {
+        let nodes = cluster.nodes
+        guard nodes.count > 1 else { return }
+        let begin = Clock.nanoseconds()
+        let names = Set(nodes.map(\.name))
+        var unrest: [String] = []
+        var turn = 0
+        while Clock.nanoseconds() < begin + Self.secondsMax * 1_000_000_000 {
+            // Each node starts its own comparisons now and then; asked for, they come at once.
+            if turn % 4 == 0 { _ = try? await cluster.ask(["repair", "start"], of: nodes[turn / 4 % nodes.count]) }
+            turn += 1
+            try await Task.sleep(for: .seconds(1))
+            do {
+                unrest = try await Standing.ask(cluster, nodes[0]).unrest(names)
+            } catch {
+                unrest = ["\(error)"]
+            }
+            // Once more after the first silence: what was compared then may be older than the last write.
+            if unrest.isEmpty, turn > 4 { break }
+        }
+        verdict.count("seconds until all were equal", Int((Clock.nanoseconds() - begin) / 1_000_000_000))
+        verdict.check(
+            promise: .converged,
+            unrest.isEmpty,
+            "after \(Self.secondsMax) s in peace: \(unrest.prefix(8).joined(separator: "; "))",
+            around: nodes.flatMap { $0.logTail(lines: 3) }
+        )
+    }
+
+    /// The same without comparisons: each node was up again for a while, and those that remember what it has missed
+    /// bring it. Then the first comparison finds no difference.
+    func judgeHints() async throws {
+        let nodes = cluster.nodes
+        let names = Set(nodes.map(\.name))
+        var deadline = Clock.nanoseconds() + Self.secondsMax / 2 * 1_000_000_000
+        var standing: Standing
+        repeat {
+            try await Task.sleep(for: .seconds(3))
+            standing = try await Standing.ask(cluster, nodes[0])
+        } while standing.isWaiting && Clock.nanoseconds() < deadline
+        let asked = UInt64(Date().timeIntervalSince1970 * 1000)
+        for node in nodes { _ = try await cluster.ask(["repair", "start"], of: node) }
+        var differences: [String] = []
+        var isWhole = false
+        deadline = Clock.nanoseconds() + Self.secondsMax * 1_000_000_000
+        repeat {
+            try await Task.sleep(for: .seconds(1))
+            (differences, isWhole) = try await Standing.ask(cluster, nodes[0]).differences(names, since: asked)
+        } while differences.isEmpty && !isWhole && Clock.nanoseconds() < deadline
+        guard isWhole || !differences.isEmpty else {
+            return verdict.count("comparisons that were asked for and did not come")
+        }
+        verdict.check(
+            promise: .converged,
+            differences.isEmpty,
+            "no hint waited, and \(differences.joined(separator: "; "))"
+        )
+    }
+}
