@@ -100,7 +100,7 @@ final class Cluster: Sendable {
             try await disks.make(number)
             settings.dataDirectory = "\(disks.place(number))/data"
         }
-        let clock = outfit.hasClocks ? try FalseClock(folder: home) : nil
+        let clock = outfit.hasClocks ? try await FalseClock(folder: home, on: group) : nil
         if let clock { settings.variables.merge(clock.environment) { $1 } }
         guard let node = ClusterNode(number: number, settings: settings, clock: clock, on: group) else {
             throw HTTPFailure.malformed("no address: \(settings.listen.s3)")

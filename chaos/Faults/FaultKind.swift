@@ -59,7 +59,7 @@ enum FaultKind: String, CaseIterable, Sendable, Codable, ExpressibleByArgument {
     /// one node for good, so that it does not go with all others, or when it cuts half of the links and more.
     var isCommon: Bool {
         switch self {
-        case .clock: FalseClock.library != nil
+        case .clock: FalseClock.isPossible
         case .late, .wipe, .rot, .bridge, .ring: false
         default: true
         }

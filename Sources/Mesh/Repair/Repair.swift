@@ -89,7 +89,7 @@ package final class Repair: Sendable {
     }
 
     /// How far another node is; nil: it does not answer.
-    package func status(of node: NodeID) async -> SyncStatus? { try? await around.peers.status(node) }
+    package func status(of node: NodeID) async -> SyncStatus? { try? await around.unpaced.peers.status(node) }
 
     /// An operator asked: compare with everybody now.
     package func start() { antiEntropy.hurry() }

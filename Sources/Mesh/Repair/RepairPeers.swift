@@ -12,7 +12,8 @@ struct RepairPeers: Sendable {
     let epoch: @Sendable () -> UInt64
     /// The two nodes know different layouts: brings both up to date. False: that is not possible now.
     let align: @Sendable (NodeID, Store.Refusal) async -> Bool
-    let pace: Pace
+    /// The budget; nil for what neither it nor a pause may keep waiting.
+    var pace: Pace?
     let counters: RepairCounters
 
     /// Asks again once when the layouts differed. What is bound to an epoch is asked again in that one only.
@@ -42,11 +43,11 @@ struct RepairPeers: Sendable {
         in bound: UInt64?
     ) async throws -> Answer {
         let question = RepairQuestion(epoch: bound ?? epoch(), body).wireBytes
-        try await pace.take(question.readableBytes)
+        try await pace?.take(question.readableBytes)
         counters.bytesAsked.add(UInt64(question.readableBytes))
         var answer = try await line.ask(node, method, question)
         counters.bytesAnswered.add(UInt64(answer.readableBytes))
-        try await pace.take(answer.readableBytes)
+        try await pace?.take(answer.readableBytes)
         let refusal: Store.Refusal
         do throws(WireError) {
             guard try !answer.flag() else { return try Answer(wire: answer) }
@@ -137,7 +138,7 @@ struct RepairPeers: Sendable {
     }
 
     func bytes(_ node: NodeID, _ name: RowName, from offset: UInt64, count: Int) async throws -> ByteBuffer {
-        try await pace.take(count)
+        try await pace?.take(count)
         return try await line.bytes(node, name, from: offset, count: count)
     }
 }

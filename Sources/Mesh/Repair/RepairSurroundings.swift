@@ -5,7 +5,7 @@ internal import Swim
 struct RepairSurroundings: Sendable {
     let own: NodeID
     let disk: any RepairDisk
-    let peers: RepairPeers
+    var peers: RepairPeers
     let book: LayoutBook
     let wishes: any CopyWishes
     /// The other nodes that would answer now.
@@ -15,6 +15,13 @@ struct RepairSurroundings: Sendable {
     let counters: RepairCounters
     let sources = BodySources()
     let movement = Movement()
+
+    /// The same for what no pause and no budget may keep waiting: how far others are, keys, grants and settings.
+    var unpaced: RepairSurroundings {
+        var around = self
+        around.peers.pace = nil
+        return around
+    }
 
     /// Whether the node is to have rows under this address, now or when the change under way is over.
     func isHolder(_ node: NodeID, _ address: RowAddress) -> Bool {

@@ -9,7 +9,7 @@ final class SmallStatePoll: Sendable {
     private let turn = Mutex(0)
     private let known = Mutex(false)
 
-    init(_ around: RepairSurroundings) { self.around = around }
+    init(_ around: RepairSurroundings) { self.around = around.unpaced }
 
     /// Whether this node once had all that a voter had, since it started.
     var isKnown: Bool { known.withLock { $0 } }

@@ -152,4 +152,33 @@ import Testing
         }
         #expect(bed.check([written.row.address: written.row], exactly: true) == [])
     }
+
+    @Test("a pause of repair keeps neither keys and grants waiting nor what operators order")
+    func pausesHoldDataOnly() async throws {
+        var writer = Writer(seed: 8)
+        let (bed, _) = try await mesh(&writer, count: 0, size: 0)
+        var written = writer.row("key/revoked", size: 0)
+        written.row.record.bucket = .system
+        written.row.body = .empty
+        for station in bed.up { station.repair.pace.pause() }
+        _ = bed.station(1).disk.put([written.row])
+        let works = Task {
+            for number in 2...3 as ClosedRange<UInt64> {
+                for _ in 0..<3 { await bed.station(number).repair.pollSmallState() }
+            }
+            for station in bed.up { await station.conduct.step() }
+        }
+        let end = ContinuousClock.now + .seconds(30)
+        let done = Mutex(false)
+        let watch = Task {
+            await works.value
+            done.withLock { $0 = true }
+        }
+        while !done.withLock({ $0 }), .now < end { try await Task.sleep(for: .milliseconds(20)) }
+        let isThrough = done.withLock { $0 }
+        for station in bed.up { station.repair.pace.resume() }
+        await watch.value
+        #expect(isThrough, "it waited for the pause to end")
+        #expect(bed.check([written.row.address: written.row], exactly: true) == [])
+    }
 }
