@@ -125,8 +125,8 @@ let package = Package(
         .testTarget(
             name: "chaosTests",
             dependencies: [
-                "chaos", .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
+                "chaos", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: rules
         ),

@@ -102,7 +102,8 @@ final class Cluster: Sendable {
         }
         let clock = outfit.hasClocks ? try await FalseClock(folder: home, on: group) : nil
         if let clock { settings.variables.merge(clock.environment) { $1 } }
-        guard let node = ClusterNode(number: number, settings: settings, clock: clock, on: group) else {
+        let made = ClusterNode(number: number, settings: settings, next: outfit.next, clock: clock, on: group)
+        guard let node = made else {
             throw HTTPFailure.malformed("no address: \(settings.listen.s3)")
         }
         let token: String? = nodes.isEmpty ? nil : try await token()

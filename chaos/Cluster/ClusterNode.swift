@@ -10,6 +10,8 @@ final class ClusterNode: Sendable {
     let settings: Daemon.Settings
     /// nil: it has the machine's.
     let clock: FalseClock?
+    /// Another build, which it may change to and back from.
+    private let next: String?
     let target: S3Target
     private let group: any EventLoopGroup
     private let life = Mutex(Life())
@@ -17,9 +19,16 @@ final class ClusterNode: Sendable {
     private struct Life {
         var daemon: Daemon?
         var isServing = false
+        var hasNext = false
     }
 
-    init?(number: Int, settings: Daemon.Settings, clock: FalseClock? = nil, on group: any EventLoopGroup) {
+    init?(
+        number: Int,
+        settings: Daemon.Settings,
+        next: String? = nil,
+        clock: FalseClock? = nil,
+        on group: any EventLoopGroup
+    ) {
         guard
             let target = S3Target(
                 endpoint: settings.listen.s3,
@@ -29,6 +38,7 @@ final class ClusterNode: Sendable {
         else { return nil }
         self.number = number
         self.settings = settings
+        self.next = next
         self.clock = clock
         self.group = group
         self.target = target
@@ -44,11 +54,18 @@ final class ClusterNode: Sendable {
     func start(token: String? = nil) async throws {
         var settings = settings
         if let token { settings.arguments += ["--join", token] }
+        if let next, life.withLock({ $0.hasNext }) { settings.binary = next }
         let daemon = try await Daemon.start(settings, on: group)
-        life.withLock { $0 = Life(daemon: daemon) }
+        life.withLock { life in
+            life.daemon = daemon
+            life.isServing = false
+        }
         _ = try await daemon.ready()
         life.withLock { $0.isServing = true }
     }
+
+    /// From its next start on it is the other build.
+    func changeBuild() { life.withLock { $0.hasNext.toggle() } }
 
     func kill() async throws { _ = try await retire()?.kill() }
 

@@ -4,13 +4,16 @@ struct Outfit: Sendable {
     var hasDisks = false
     /// A time of day of its own for each.
     var hasClocks = false
+    /// A second build, which nodes change to and back from.
+    var next: String?
     /// More arguments for `serve`.
     var arguments: [String] = []
     /// More variables.
     var environment: [String: String] = [:]
 
     /// What these faults need.
-    init(for faults: [FaultKind] = []) {
+    init(for faults: [FaultKind] = [], next: String? = nil) {
+        self.next = next
         hasDisks = faults.contains(where: \.needsDisk)
         hasClocks = faults.contains(.clock)
     }

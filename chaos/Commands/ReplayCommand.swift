@@ -16,6 +16,9 @@ struct ReplayCommand: AsyncParsableCommand {
     @Option(help: "The meshd to judge, a release build. Default: the one beside this program.")
     var meshd: String?
 
+    @Option(help: "The other build, where the run had upgrades. Default: where it was then.")
+    var meshdNext: String?
+
     @Option(help: "Write the new report into this folder.")
     var report: String?
 
@@ -27,7 +30,13 @@ struct ReplayCommand: AsyncParsableCommand {
 
     func run() async throws {
         let replay = try Replay.read(path)
-        guard let settings = replay.settings else { throw Replay.Failure.withoutSettings }
+        guard var settings = replay.settings else { throw Replay.Failure.withoutSettings }
+        if settings.faults.contains(.upgrade) {
+            guard let next = meshdNext ?? settings.next else {
+                throw ValidationError("the run had upgrades: name the other build with --meshd-next")
+            }
+            settings.next = try Daemon.check(binary: next, allowDebug: allowDebug)
+        }
         let missing = settings.faults.filter { $0.needsRoot && geteuid() != 0 }
         guard missing.isEmpty else {
             let names = missing.map(\.rawValue).joined(separator: ", ")
@@ -41,15 +50,20 @@ struct ReplayCommand: AsyncParsableCommand {
         options.allowDebug = allowDebug
         // In a network of its own this program begins again: what differs is told once.
         if Namespaces.isInside || !settings.faults.contains(where: \.needsNetwork) {
-            try await compare(replay, options)
+            try await compare(replay, settings.next, options)
         }
         try await RunCommand.run(options, settings)
     }
 
-    private func compare(_ replay: Replay, _ options: RunOptions) async throws {
+    private func compare(_ replay: Replay, _ next: String?, _ options: RunOptions) async throws {
         let group = MultiThreadedEventLoopGroup.singleton
         let scratch = try await Scratch.make(on: group.next())
-        let versions = await Versions.find(meshd: try options.binary(), scratch: scratch.path, on: group)
+        let versions = await Versions.find(
+            meshd: try options.binary(),
+            next: next,
+            scratch: scratch.path,
+            on: group
+        )
         let machine = Machine.find(place: scratch.path)
         try await scratch.remove()
         let differences = replay.differences((versions, machine))

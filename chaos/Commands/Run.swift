@@ -86,7 +86,7 @@ struct Run: Sendable {
                 start: start,
                 troubles: troubles,
                 cost: (HarnessCost(), cost),
-                versions: await Versions.find(run, scratch: scratch.path),
+                versions: await Versions.find(run, next: settings?.next, scratch: scratch.path),
                 machine: Machine.find(place: run.folder)
             )
             try report.write(to: folder)

@@ -21,7 +21,10 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await Self.run(options, try trial.settings(seconds: max(1, Int(minutes * 60))))
+        try await Self.run(
+            options,
+            try trial.settings(seconds: max(1, Int(minutes * 60)), allowDebug: options.allowDebug)
+        )
     }
 
     /// The same for settings that come from elsewhere: an earlier report.

@@ -40,7 +40,7 @@ struct SoakCommand: AsyncParsableCommand {
 
     func run() async throws {
         let binary = try Daemon.check(binary: meshd ?? RunOptions.beside("meshd"), allowDebug: allowDebug)
-        let settings = try trial.settings(seconds: max(1, Int(minutes * 60)))
+        let settings = try trial.settings(seconds: max(1, Int(minutes * 60)), allowDebug: allowDebug)
         let first = seed ?? UInt64.random(in: 0...UInt64.max >> 2)
         let folder = report ?? "chaos-report/soak-\(Calendar.stamp(Clock.seconds()))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -105,6 +105,7 @@ struct SoakCommand: AsyncParsableCommand {
             "--faults", trial.faults, "--clients", "\(trial.clients)", "--rate", "\(trial.rate)", "--disk-max",
             "\(trial.diskMax)", "--report", home,
         ]
+        if let next = trial.meshdNext { arguments += ["--meshd-next", next] }
         if trial.churn { arguments.append("--churn") }
         if allowDebug { arguments.append("--allow-debug") }
         return arguments

@@ -9,6 +9,9 @@ struct TrialOptions: ParsableArguments {
     @Option(help: "What to do to them, by name (chaos list tells all), with commas; all; none.")
     var faults = "all"
 
+    @Option(help: "Another build: nodes change to it and back, one at a time (the fault upgrade).")
+    var meshdNext: String?
+
     @Flag(help: "Meanwhile one node comes and another is drained and goes, again and again.")
     var churn = false
 
@@ -26,12 +29,16 @@ struct TrialOptions: ParsableArguments {
         guard (1...96).contains(clients) else { throw ValidationError("--clients must be 1 to 96") }
         guard (1...100_000).contains(rate) else { throw ValidationError("--rate must be 1 to 100000") }
         guard !churn || nodes > 1 else { throw ValidationError("--churn needs two nodes") }
-        _ = try FaultKind.list(faults)
+        guard try !FaultKind.list(faults).contains(.upgrade) || meshdNext != nil else {
+            throw ValidationError("the fault upgrade needs --meshd-next, the build that nodes change to and back from")
+        }
     }
 
     /// `all` means all that this user can do; what is named must be done or refused.
-    func settings(seconds: Int) throws -> MeshTrial.Settings {
-        let wanted = try FaultKind.list(faults)
+    func settings(seconds: Int, allowDebug: Bool) throws -> MeshTrial.Settings {
+        var wanted = try FaultKind.list(faults)
+        let next = try meshdNext.map { try Daemon.check(binary: $0, allowDebug: allowDebug) }
+        if next != nil, !wanted.contains(.upgrade) { wanted.append(.upgrade) }
         let isRoot = geteuid() == 0
         let possible = wanted.filter { isRoot || !$0.needsRoot }
         guard possible.count == wanted.count || faults == "all" else {
@@ -46,7 +53,8 @@ struct TrialOptions: ParsableArguments {
             faults: possible,
             leftOut: wanted.filter { !possible.contains($0) },
             hasChurn: churn,
-            diskBytesMax: diskMax.bytes
+            diskBytesMax: diskMax.bytes,
+            next: next
         )
     }
 }

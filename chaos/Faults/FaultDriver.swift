@@ -49,7 +49,7 @@ struct FaultDriver {
             try await victim.kill()
             _ = await pause(step.millis)
             try await victim.start()
-        case .restart:
+        case .restart, .upgrade:
             let exit = try await victim.stop()
             verdict.peak("slowest graceful stop in ms", Int((Clock.nanoseconds() - begin) / 1_000_000))
             verdict.check(
@@ -59,6 +59,7 @@ struct FaultDriver {
                 around: victim.logTail()
             )
             _ = await pause(step.millis / 4)
+            if step.kind == .upgrade { victim.changeBuild() }
             try await victim.start()
         case .stop:
             victim.pause()

@@ -6,6 +6,9 @@ enum FaultKind: String, CaseIterable, Sendable, Codable, ExpressibleByArgument {
     case kill
     /// A graceful stop, and a start.
     case restart
+    /// A graceful stop, and a start with the other of two builds: what a rolling upgrade does to each node in turn, and
+    /// its way back. Needs the other build.
+    case upgrade
     /// SIGSTOP, and SIGCONT: a node that is there and does not move.
     case stop
     /// One node is cut off from the others, both ways; clients still reach it.
@@ -47,7 +50,7 @@ enum FaultKind: String, CaseIterable, Sendable, Codable, ExpressibleByArgument {
     var needsNetwork: Bool {
         switch self {
         case .isolate, .oneway, .lossy, .partition, .narrow, .bridge, .ring, .doubt: true
-        case .kill, .restart, .stop, .blackout, .clock, .late, .wipe, .rot: false
+        case .kill, .restart, .upgrade, .stop, .blackout, .clock, .late, .wipe, .rot: false
         case .powercut, .full, .slow: needsDisk
         }
     }
@@ -55,12 +58,13 @@ enum FaultKind: String, CaseIterable, Sendable, Codable, ExpressibleByArgument {
     /// Whether each node is to have a disk of its own.
     var needsDisk: Bool { self == .powercut || self == .full || self == .slow }
 
-    /// Whether it is one of `all`: not when the machine lacks what it takes, when it takes six nodes, when it hurts
-    /// one node for good, so that it does not go with all others, or when it cuts half of the links and more.
+    /// Whether it is one of `all`: not when the machine lacks what it takes, when it takes six nodes or a second build,
+    /// when it hurts one node for good, so that it does not go with all others, or when it cuts half of the links and
+    /// more.
     var isCommon: Bool {
         switch self {
         case .clock: FalseClock.isPossible
-        case .late, .wipe, .rot, .bridge, .ring: false
+        case .upgrade, .late, .wipe, .rot, .bridge, .ring: false
         default: true
         }
     }
@@ -73,6 +77,7 @@ enum FaultKind: String, CaseIterable, Sendable, Codable, ExpressibleByArgument {
         switch self {
         case .kill: "a node is killed (kill -9) and started some time later"
         case .restart: "a node is stopped gracefully and started again"
+        case .upgrade: "a node is stopped gracefully and started with the build of --meshd-next, or back with the other"
         case .stop: "a node is frozen (SIGSTOP) and goes on some time later: it is there and does not move"
         case .isolate: "a node is cut off from all others, both ways; clients still reach it"
         case .oneway: "a node hears nobody and is heard by all, or the other way round"
@@ -100,7 +105,7 @@ enum FaultKind: String, CaseIterable, Sendable, Codable, ExpressibleByArgument {
     var isTotal: Bool { self == .blackout || self == .powercut }
 
     /// Whether it ends with a node that says by itself when it is ready.
-    var startsNode: Bool { self == .kill || self == .restart || self == .wipe }
+    var startsNode: Bool { [.kill, .restart, .upgrade, .wipe].contains(self) }
 
     /// `kill,stop`, `all`, `none`.
     static func list(_ text: String) throws -> [FaultKind] {

@@ -61,6 +61,7 @@ struct Replay: Decodable, Sendable {
             ("meshd", versions.meshd, now.versions.meshd),
             ("the bytes of meshd", versions.meshdSHA256, now.versions.meshdSHA256),
             ("the bytes of chaos", versions.chaosSHA256, now.versions.chaosSHA256),
+            ("the bytes of the other meshd", versions.nextSHA256 ?? "-", now.versions.nextSHA256 ?? "-"),
             ("system", machine.system, now.machine.system),
             ("kernel", machine.kernel, now.machine.kernel),
             ("processor", machine.processor, now.machine.processor),

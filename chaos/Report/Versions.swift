@@ -6,12 +6,14 @@ struct Versions: Codable, Equatable, Sendable {
     let meshd: String
     let meshdSHA256: String
     let chaosSHA256: String
+    /// Of the build that nodes changed to and back from.
+    var nextSHA256: String?
 
-    static func find(_ run: Run, scratch: String) async -> Versions {
-        await find(meshd: run.binary, scratch: scratch, on: run.group)
+    static func find(_ run: Run, next: String?, scratch: String) async -> Versions {
+        await find(meshd: run.binary, next: next, scratch: scratch, on: run.group)
     }
 
-    static func find(meshd: String, scratch: String, on group: any EventLoopGroup) async -> Versions {
+    static func find(meshd: String, next: String?, scratch: String, on group: any EventLoopGroup) async -> Versions {
         async let version = ask([meshd, "version"], "\(scratch)/version", group)
         async let sum = ask(["sha256sum", "-b", meshd], "\(scratch)/sum.meshd", group)
         async let own = ask(
@@ -19,7 +21,9 @@ struct Versions: Codable, Equatable, Sendable {
             "\(scratch)/sum.chaos",
             group
         )
-        return Versions(meshd: await version, meshdSHA256: hash(await sum), chaosSHA256: hash(await own))
+        var versions = Versions(meshd: await version, meshdSHA256: hash(await sum), chaosSHA256: hash(await own))
+        if let next { versions.nextSHA256 = hash(await ask(["sha256sum", "-b", next], "\(scratch)/sum.next", group)) }
+        return versions
     }
 
     /// The first line of what it says; a report is worth having also when it cannot be asked.

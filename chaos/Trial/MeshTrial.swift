@@ -17,7 +17,7 @@ struct MeshTrial: Sendable {
     struct Settings: Sendable, Codable {
         /// What a person can ask for, and a replay asks for again. What only a hunt for a bug sets is left out.
         private enum CodingKeys: String, CodingKey {
-            case nodes, seconds, clients, rate, faults, leftOut, hasChurn, diskBytesMax
+            case nodes, seconds, clients, rate, faults, leftOut, hasChurn, diskBytesMax, next
         }
 
         var nodes: Int
@@ -30,6 +30,8 @@ struct MeshTrial: Sendable {
         var leftOut: [FaultKind] = []
         var hasChurn: Bool
         var diskBytesMax: Int
+        /// The second build of an upgrade.
+        var next: String?
         /// nil: some of all kinds.
         var crew: Crew?
         /// nil: what the faults need.
@@ -52,7 +54,7 @@ struct MeshTrial: Sendable {
             let minutes = seconds % 60 == 0 ? "\(seconds / 60)" : "\(Double(seconds) / 60)"
             return
                 "chaos run --nodes \(nodes) --minutes \(minutes) --seed \(seed) --faults \(names) --clients \(clients) "
-                + "--rate \(rate)\(hasChurn ? " --churn" : "")"
+                + "--rate \(rate)\(hasChurn ? " --churn" : "")\(next.map { " --meshd-next \($0)" } ?? "")"
         }
     }
 
@@ -71,7 +73,7 @@ struct MeshTrial: Sendable {
         cluster = try await Cluster.make(
             run,
             needsNetwork: settings.faults.contains(where: \.needsNetwork),
-            outfit: settings.outfit ?? Outfit(for: settings.faults)
+            outfit: settings.outfit ?? Outfit(for: settings.faults, next: settings.next)
         )
         course = Course(nanosPerStep: UInt64(settings.clients) * 1_000_000_000 / UInt64(settings.rate))
         workforce = Workforce(settings, run, cluster, course)

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import Testing
 
@@ -21,6 +22,21 @@ import Testing
         #expect(settings.command(seed: 42) == ReportSample.settings.command(seed: 42))
         #expect(settings.text == ReportSample.settings.text && settings.diskBytesMax == 1 << 30)
         #expect(replay.outcome == "then these were broken: durable")
+    }
+
+    @Test("a run with upgrades is replayed with its other build, and needs one")
+    func upgrades() throws {
+        var settings = ReportSample.settings
+        settings.faults = [.kill, .upgrade]
+        settings.next = "/opt/meshd-0.2/meshd"
+        let data = try JSONEncoder().encode(settings)
+        let again = try JSONDecoder().decode(MeshTrial.Settings.self, from: data)
+        #expect(again.next == settings.next && again.command(seed: 1).hasSuffix(" --meshd-next /opt/meshd-0.2/meshd"))
+        #expect(throws: (any Error).self) { try RunCommand.parse(["--faults", "kill,upgrade"]) }
+        let command = try RunCommand.parse(["--faults", "kill", "--meshd-next", "/nowhere/meshd"])
+        #expect(throws: Daemon.Failure.self) { try command.trial.settings(seconds: 9, allowDebug: false) }
+        let next = try RunCommand.parse(["--faults", "kill", "--meshd-next", "/bin/true"])
+        #expect(try next.trial.settings(seconds: 9, allowDebug: false).faults == [.kill, .upgrade])
     }
 
     @Test("a report with more in it than this program knows is read as well")

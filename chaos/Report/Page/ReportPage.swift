@@ -164,15 +164,18 @@ struct ReportPage {
     }
 
     private var machine: Markup {
-        let rows = [
-            ("meshd", "\(report.versions.meshd), SHA-256 \(report.versions.meshdSHA256)"),
-            ("chaos", "SHA-256 \(report.versions.chaosSHA256)"),
-            ("typed", report.command.joined(separator: " ")),
-            ("system", "\(report.machine.system), Linux \(report.machine.kernel)"),
-            ("processor", "\(report.machine.cores) cores, \(report.machine.processor)"),
-            ("memory", "\(Figure.count(report.machine.memoryMiB)) MiB"),
-            ("data on", report.machine.fileSystem),
-        ]
+        let next = report.versions.nextSHA256.map { [("the other meshd", "SHA-256 \($0)")] } ?? []
+        let rows =
+            [
+                ("meshd", "\(report.versions.meshd), SHA-256 \(report.versions.meshdSHA256)")
+            ] + next + [
+                ("chaos", "SHA-256 \(report.versions.chaosSHA256)"),
+                ("typed", report.command.joined(separator: " ")),
+                ("system", "\(report.machine.system), Linux \(report.machine.kernel)"),
+                ("processor", "\(report.machine.cores) cores, \(report.machine.processor)"),
+                ("memory", "\(Figure.count(report.machine.memoryMiB)) MiB"),
+                ("data on", report.machine.fileSystem),
+            ]
         let cells: [Markup] = rows.map { "<tr><td class=\"soft\">\($0.0)</td><td><code>\($0.1)</code></td></tr>" }
         return "<table><tbody>\(cells)</tbody></table>"
     }
