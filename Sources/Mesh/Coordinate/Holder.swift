@@ -17,6 +17,7 @@ package final class Holder: Sendable {
 
     package let store: ObjectStore
     private let state = Mutex(State())
+    private let bareObserver = Mutex<(@Sendable (RowName) -> Void)?>(nil)
 
     private struct State {
         var sessions: [OpID: Session] = [:]
@@ -44,8 +45,15 @@ package final class Holder: Sendable {
     package init(store: ObjectStore) { self.store = store }
 
     package func answer(_ call: ReplicaCall, _ done: @escaping @Sendable (ReplicaReply) -> Void) {
-        store.answer(call, done)
+        guard case .commit(let row) = call.request else { return store.answer(call, done) }
+        store.answer(call) { [self] reply in
+            if case .stored(.withoutBytes) = reply { bareObserver.withLock { $0 }?(RowName(row.address, row.stamp)) }
+            done(reply)
+        }
     }
+
+    /// Calls `observer` with each row that a coordinator gave without its bytes, which it may wait for. Must not block.
+    package func onBareRow(_ observer: (@Sendable (RowName) -> Void)?) { bareObserver.withLock { $0 = observer } }
 
     // MARK: Bytes in
 

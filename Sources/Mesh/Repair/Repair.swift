@@ -12,6 +12,7 @@ package final class Repair: Sendable {
     let mover: Mover
     let antiEntropy: AntiEntropy
     package let readRepair: ReadRepair
+    package let urgent: UrgentBodies
     package let service: RepairService
     private let smallState: SmallStatePoll
     private let surplus: Surplus
@@ -59,6 +60,7 @@ package final class Repair: Sendable {
         self.mover = mover
         antiEntropy = AntiEntropy(around)
         readRepair = ReadRepair(around)
+        urgent = UrgentBodies(around)
         smallState = SmallStatePoll(around)
         let surplus = Surplus(around: around, gate: gate)
         self.surplus = surplus
@@ -108,6 +110,7 @@ package final class Repair: Sendable {
             }
             tasks.addTask { await self.repeating(settings.idleMicros) { _ = try await self.mover.step() } }
             tasks.addTask { await self.repeating(settings.wantedMicros) { await self.fetchWanted() } }
+            tasks.addTask { await self.urgent.run() }
             tasks.addTask { await self.repeating(settings.idleMicros) { try await self.antiEntropy.step() } }
             tasks.addTask { await self.giveUpSurplus() }
             tasks.addTask { await self.repeating(settings.idleMicros) { try await self.collector.step() } }

@@ -92,6 +92,7 @@ final class Cluster: Sendable {
         links.shutOut(layout.outsiders)
         node.holders.connect(links, members)
         node.line.connect(links)
+        node.holder.onBareRow { [weak repair] in repair?.urgent.offer($0) }
         links.start()
     }
 
@@ -121,6 +122,7 @@ final class Cluster: Sendable {
 
     func stop() async {
         node.holders.disconnect()
+        node.holder.onBareRow(nil)
         node.line.connect(nil)
         await links.stop()
     }

@@ -153,6 +153,29 @@ import Testing
         #expect(bed.check([written.row.address: written.row], exactly: true) == [])
     }
 
+    @Test("bytes that a client may wait for are fetched at once, from whoever has them first, also in a pause")
+    func bareRowsAreUrgent() async throws {
+        var writer = Writer(seed: 9)
+        let (bed, _) = try await mesh(&writer, count: 0, size: 0)
+        let written = writer.row("large", size: 700_000, isSmall: false)
+        let name = RowName(written.row.address, written.row.stamp)
+        let late = bed.station(3)
+        late.repair.pace.pause()
+        #expect(await late.disk.merge([written.row], epoch: .max) == [.withoutBytes])
+        // Nobody has them yet: the others are given the row at the same time.
+        async let isHere = late.repair.urgent.fetch(name)
+        try await Task.sleep(for: .milliseconds(60))
+        bed.write(written, missing: [late.id], hinted: false)
+        #expect(await isHere)
+        #expect(late.disk.wantedCount == 0)
+        #expect(bed.check([written.row.address: written.row], exactly: true) == [])
+        // What nobody gives is left to the rounds.
+        let lost = writer.row("lost", size: 700_000, isSmall: false)
+        #expect(await late.disk.merge([lost.row], epoch: .max) == [.withoutBytes])
+        #expect(await !late.repair.urgent.fetch(RowName(lost.row.address, lost.row.stamp)))
+        #expect(late.disk.wantedCount == 1)
+    }
+
     @Test("a pause of repair keeps neither keys and grants waiting nor what operators order")
     func pausesHoldDataOnly() async throws {
         var writer = Writer(seed: 8)

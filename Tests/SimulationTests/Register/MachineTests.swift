@@ -143,6 +143,45 @@ import Testing
         #expect(sight.found?.stamp == newer.stamp)
     }
 
+    @Test("a holder that came while the bytes were on their way is asked until it has fetched them", arguments: [3, 100])
+    func bytesMayComeLate(asks: Int) {
+        var machine = WriteMachine(task, row(.object, .zero), wallMillis: 1)
+        var outbox: [RegisterDirective] = []
+        machine.begin(now: 0, into: &outbox)
+        for look in sent(outbox) { machine.reply(look.tag, view(nil), now: 1, into: &outbox) }
+        let commits = sent(outbox).filter { if case .commit = $0.call.request { true } else { false } }
+        guard commits.count == 3 else {
+            Issue.record("all are given the row")
+            return
+        }
+        outbox = []
+        machine.reply(commits[0].tag, .stored(.complete), now: 2, into: &outbox)
+        machine.reply(commits[1].tag, .stored(.withoutBytes), now: 2, into: &outbox)
+        var asked = 1
+        // The third is away, and is asked again and again as well.
+        machine.fail(commits[2].tag, now: 2, into: &outbox)
+        var now: UInt64 = 2
+        while outcome(outbox) == nil, now < 20_000_000 {
+            now += 50_000
+            outbox = []
+            machine.wake(now: now, into: &outbox)
+            for call in sent(outbox) {
+                if call.node == nodes[2] {
+                    machine.fail(call.tag, now: now, into: &outbox)
+                } else {
+                    asked += 1
+                    let stored: Stored = asked > asks ? .complete : .withoutBytes
+                    machine.reply(call.tag, .stored(stored), now: now, into: &outbox)
+                }
+            }
+        }
+        switch outcome(outbox) {
+        case .done: #expect(asks == 3, "one holder alone has the bytes")
+        case .failed(let failure): #expect(asks == 100 && failure.acks == 1 && now > 2_000_000)
+        default: Issue.record("it ends")
+        }
+    }
+
     @Test("a delete leaves nothing only where all holders have nothing")
     func deletesOfNothing() {
         var machine = WriteMachine(task, row(.tombstone, .zero), wallMillis: 1)

@@ -14,7 +14,7 @@ struct Committing: Sendable {
     /// Whether a holder without the bytes counts: for somebody else's row, whose bytes are where he staged them.
     private let countsOrderOnly: Bool
     private let pace: RegisterPace
-    private var poll: Poll<Bool>
+    private var poll: Poll<Void>
     /// Beside a witness: until when the other keeper of the bytes is waited for, since a quorum has the row.
     private var patienceEnd: UInt64?
 
@@ -27,7 +27,7 @@ struct Committing: Sendable {
 
     var acks: Int { counted.count }
     var refusal: Store.Refusal? { poll.refusal }
-    private var counted: [NodeID] { poll.answers.filter(\.answer).map(\.node) }
+    private var counted: [NodeID] { poll.answered }
 
     /// Holders that are not known to have the row and its bytes.
     func lacking(_ calls: Calls) -> [NodeID] {
@@ -50,8 +50,10 @@ struct Committing: Sendable {
         into outbox: inout [RegisterDirective]
     ) -> Step {
         switch reply {
-        case .stored(.withoutBytes): poll.answer(node, countsOrderOnly)
-        case .stored: poll.answer(node, true)
+        // It came while the bytes were on their way to others, or was cut loose: it fetches them from those that have
+        // them, and may soon be one more.
+        case .stored(.withoutBytes) where !countsOrderOnly: poll.fail(node, now: now, into: &outbox)
+        case .stored: poll.answer(node, ())
         case .refused(.bucketClosed): poll.lose(node, .bucketClosed)
         case .refused(.invalid): poll.lose(node, .invalid)
         case .refused(.notHolder): poll.lose(node, .notHolder)
@@ -86,7 +88,7 @@ struct Committing: Sendable {
         if calls.isQuorum(counted) {
             return mayBeSafer(calls, now: now, into: &outbox) ? .waiting : .done
         }
-        let lost = poll.lost + poll.answers.filter { !$0.answer }.map(\.node)
+        let lost = poll.lost
         return calls.isQuorum(calls.order.filter { !lost.contains($0) }) ? .waiting : .hopeless
     }
 
