@@ -143,7 +143,10 @@ import Testing
         #expect(sight.found?.stamp == newer.stamp)
     }
 
-    @Test("a holder that came while the bytes were on their way is asked until it has fetched them", arguments: [3, 100])
+    @Test(
+        "a holder that came while the bytes were on their way is asked until it has fetched them",
+        arguments: [3, 100]
+    )
     func bytesMayComeLate(asks: Int) {
         var machine = WriteMachine(task, row(.object, .zero), wallMillis: 1)
         var outbox: [RegisterDirective] = []
