@@ -27,6 +27,8 @@ package final class LayoutConduct: Sendable {
     }
 
     private static let tickMicros: Micros = 1_000_000
+    /// The same until the others have answered once.
+    private static let eagerMicros: Micros = 100_000
     /// How long an operator's command waits for a decision.
     private static let wishMicrosMax: Micros = 20_000_000
     /// Writes go on between the proposal of a second node and its adoption: stamps of the next half minute count as given
@@ -38,6 +40,7 @@ package final class LayoutConduct: Sendable {
     private let around: Repair
     private let wishes: any CopyWishes
     private let state: Mutex<State>
+    private let hasMet = Atomic<Bool>(false)
     let membersMax: Int
 
     package init(
@@ -70,8 +73,18 @@ package final class LayoutConduct: Sendable {
     package func run() async {
         while !Task.isCancelled {
             await step()
-            try? await Task.sleep(for: .microseconds(Self.tickMicros))
+            try? await Task.sleep(for: .microseconds(hasMetMajority ? Self.tickMicros : Self.eagerMicros))
         }
+    }
+
+    /// Whether most members of the layout, this node among them if it is one, have answered at the same time since it
+    /// started.
+    package var hasMetMajority: Bool { hasMet.load(ordering: .relaxed) }
+
+    private func noteMet(_ nodes: some Sequence<NodeID>, _ layout: Layout) {
+        guard !hasMetMajority else { return }
+        let members = Set(layout.members.map(\.node))
+        if 2 * nodes.count(where: members.contains) > members.count { hasMet.store(true, ordering: .relaxed) }
     }
 
     /// One round: looks around, and does what the steward says.
@@ -131,6 +144,7 @@ package final class LayoutConduct: Sendable {
         }
         let ahead = answers.filter { $0.value.epoch > layout.epoch }.min { $0.key < $1.key }
         if let ahead { await driver.fetch(from: ahead.key) }
+        noteMet(answers.keys, layout)
         let known = answers
         let presence = state.withLock { state in
             for (node, status) in known {

@@ -11,7 +11,7 @@ final class Cluster: Sendable {
     /// A person waits for it, and one node that is away must not cost him more.
     private static let enquiryMicrosMax: UInt64 = 2_000_000
 
-    /// A member of the layout of whom nobody tells, because it was forgotten, keeps a node from serving so long.
+    /// A majority that is away keeps a node from saying that it serves so long: from then on each request says so itself.
     private static let acquaintance = Duration.seconds(30)
 
     let links: Links
@@ -20,13 +20,11 @@ final class Cluster: Sendable {
     /// What operators ask of nodes.
     let enquiries: Enquiries
     private let node: Node
-    private let members: MeshNode
     private let begun = ContinuousClock.now
 
     /// Once the node takes part.
     init(_ node: Node, _ members: MeshNode) {
         self.node = node
-        self.members = members
         // Where requests of clients are served too: what an answer wakes is then mostly on the thread that brought it.
         let links = Links(node: members, loops: Array(MultiThreadedEventLoopGroup.singleton.makeIterator()))
         let layout = node.layout
@@ -96,13 +94,9 @@ final class Cluster: Sendable {
         links.start()
     }
 
-    /// Whether this node knows where the others of the layout are: a newcomer may have heard of the layout from the one
-    /// member that it has met, and could reach nobody else yet.
-    var knowsMembers: Bool {
-        if ContinuousClock.now - begun > Self.acquaintance { return true }
-        let presence = members.presence
-        return node.layout.book.current.members.allSatisfy { presence[$0.node] != nil }
-    }
+    /// Whether others let this node in: a newcomer may have heard of keys and layout from the one member that it came
+    /// through, when the rest has not heard of it and refuses it yet.
+    var hasMetMajority: Bool { conduct.hasMetMajority || ContinuousClock.now - begun > Self.acquaintance }
 
     /// Works until it is cancelled.
     func run() async {

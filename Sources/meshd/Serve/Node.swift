@@ -142,10 +142,10 @@ final class Node: Sendable {
     /// Whether S3 requests are answered: every port is open, no stop was asked for, and the store has not failed.
     var isReady: Bool {
         state.withLock { $0.isServing && !$0.isStopping }
-            && layout.isReady && !layout.isRemoved && knowsKeys && knowsMembers && store.statistics().failure == nil
+            && layout.isReady && !layout.isRemoved && knowsKeys && hasMetMajority && store.statistics().failure == nil
     }
 
-    private var knowsMembers: Bool { layout.book.current.isSole == identity.id || cluster?.knowsMembers == true }
+    private var hasMetMajority: Bool { layout.book.current.isSole == identity.id || cluster?.hasMetMajority == true }
 
     /// Whether a key that is not here is nowhere: a node that comes into a mesh has to hear of them first.
     var knowsKeys: Bool { hasKeys || cluster?.repair.knowsSmallState == true }

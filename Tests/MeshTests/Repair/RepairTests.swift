@@ -153,6 +153,24 @@ import Testing
         #expect(bed.check([written.row.address: written.row], exactly: true) == [])
     }
 
+    @Test("a node has met its mesh when most members answer at the same time, and knows it for good")
+    func majoritiesAreMet() async throws {
+        var writer = Writer(seed: 10)
+        let (bed, _) = try await mesh(&writer, count: 0, size: 0)
+        let newcomer = try await bed.start(4)
+        #expect(!newcomer.conduct.hasMetMajority)
+        // It comes through the first, and nobody else lets it in yet.
+        for number in 2...3 as ClosedRange<UInt64> { bed.setDown(number, true) }
+        for _ in 0..<3 { await newcomer.conduct.step() }
+        #expect(newcomer.layout.isReady && !newcomer.conduct.hasMetMajority)
+        bed.setDown(2, false)
+        await newcomer.conduct.step()
+        #expect(newcomer.conduct.hasMetMajority)
+        bed.setDown(2, true)
+        await newcomer.conduct.step()
+        #expect(newcomer.conduct.hasMetMajority)
+    }
+
     @Test("bytes that a client may wait for are fetched at once, from whoever has them first, also in a pause")
     func bareRowsAreUrgent() async throws {
         var writer = Writer(seed: 9)
