@@ -132,6 +132,12 @@ extension Membership {
         for relay in relays {
             send(.ask(nonce: nonce, target: target.id.handle), to: relay, first: nil, into: &outbox)
         }
+        // A member that never was heard may not know this node: the one that it came through has told nobody yet, and may
+        // never do so. Pings of strangers are not answered, so this node says first who it is.
+        if paths[slot].heardAt == .min {
+            let offer = Frame.offer(sums: roster.sums, own: roster.record(own))
+            outbox.append(.stream(offer.encoded(), to: target.id, at: target.endpoint))
+        }
         // The stream takes another way through kernel and switches: it tells loss of datagrams from loss of a node.
         outbox.append(.stream(Frame.ping(nonce: nonce).encoded(), to: target.id, at: target.endpoint))
     }

@@ -165,6 +165,33 @@ let seedCount: Int = {
         #expect(simulation.stations[0].machine.description(of: Names.id(2)) == outcast)
     }
 
+    @Test("who has come is known to all soon, also when the member it came through is cut off in that moment", arguments: 0..<8)
+    func theDoorCloses(seed: UInt64) throws {
+        let newborn = (0..<6).map { Simulation<SwimStation>.newborn($0, seed: seed, now: 0) }
+        let simulation = Simulation<SwimStation>(stations: newborn, seed: seed)
+        for node in 1..<5 { simulation.at(Micros(node) * 1_000) { $0.join(node, through: 0) } }
+        simulation.run(until: 40_000_000)
+        simulation.join(5, through: 0)
+        while simulation.stations[5].machine.status(of: Names.id(3)) == nil {
+            try #require(simulation.now < 60_000_000)
+            simulation.run(until: simulation.now + 100)
+        }
+        // The newcomer has its answer, and nobody else has heard of it.
+        for other in 1..<5 {
+            simulation.network.cut(from: 0, to: other)
+            simulation.network.cut(from: other, to: 0)
+            try #require(simulation.stations[other].machine.status(of: Names.id(5)) == nil)
+        }
+        simulation.run(until: simulation.now + 4_000_000)
+        for other in 1..<5 {
+            #expect(simulation.stations[other].machine.status(of: Names.id(5)) == .alive, "\(other) has not heard of it")
+        }
+        simulation.run(until: simulation.now + 20_000_000)
+        for other in 1..<5 {
+            #expect(simulation.stations[5].machine.status(of: Names.id(other)) == .alive, "\(other) is not seen")
+        }
+    }
+
     @Test("a pause of four seconds kills nobody; one of thirty is survived") func pauses() {
         let simulation = Simulation<SwimStation>.cluster(20, seed: 13)
         simulation.settle()
