@@ -165,7 +165,10 @@ let seedCount: Int = {
         #expect(simulation.stations[0].machine.description(of: Names.id(2)) == outcast)
     }
 
-    @Test("who has come is known to all soon, also when the member it came through is cut off in that moment", arguments: 0..<8)
+    @Test(
+        "who has come is known to all soon, also when the member it came through is cut off in that moment",
+        arguments: 0..<8
+    )
     func theDoorCloses(seed: UInt64) throws {
         let newborn = (0..<6).map { Simulation<SwimStation>.newborn($0, seed: seed, now: 0) }
         let simulation = Simulation<SwimStation>(stations: newborn, seed: seed)
@@ -184,7 +187,10 @@ let seedCount: Int = {
         }
         simulation.run(until: simulation.now + 4_000_000)
         for other in 1..<5 {
-            #expect(simulation.stations[other].machine.status(of: Names.id(5)) == .alive, "\(other) has not heard of it")
+            #expect(
+                simulation.stations[other].machine.status(of: Names.id(5)) == .alive,
+                "\(other) has not heard of it"
+            )
         }
         simulation.run(until: simulation.now + 20_000_000)
         for other in 1..<5 {

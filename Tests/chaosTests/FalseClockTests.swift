@@ -33,7 +33,7 @@ import Testing
         #expect(try await abs(error(clock, folder) - 840) < 10)
         try clock.set(seconds: -500)
         #expect(try await abs(error(clock, folder) + 500) < 10)
-        // A hundred times as fast, so that a tenth of a second is ten.
+        // A thousand times as fast, so that a fifth of a second is 200.
         try clock.set(seconds: 0, rate: 1_001)
         try await Task.sleep(for: .milliseconds(200))
         #expect(try await error(clock, folder) > 150)

@@ -5,11 +5,11 @@ import NIOCore
 /// The time of day of one node, which can be wrong: a small library is put before the daemon's C library and reads from a
 /// mapped file how wrong it is to be.
 ///
-/// It changes the answers to "what time is it" of the clocks that tell the time of day, and nothing else. Timers, waits
-/// and the monotonic clocks stay right, as they do on a machine whose clock somebody sets: a library that also bends
-/// `timerfd_settime` puts the timers of Dispatch off by years.
+/// It changes the answers to "what time is it" of the clocks that tell the time of day, and nothing else. The monotonic
+/// clocks and all that waits by them stay right; a wait until a time of day would end at the wrong moment, and the daemon
+/// has none. (A library that also bends `timerfd_settime` puts the timers of Dispatch off by years.)
 struct FalseClock: Sendable {
-    /// The library's source; the C compiler of the machine makes it when the first false clock is wanted.
+    /// The library's source; the C compiler of the machine makes it for each clock.
     private static let source = """
         #define _GNU_SOURCE
         #include <dlfcn.h>
@@ -121,10 +121,11 @@ struct FalseClock: Sendable {
         }
         let since = Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
         let words = [Int64(seconds) * 1_000_000_000, since, Int64((rate - 1) * 1_000_000)]
-        // An odd turn says that the words behind it are being written.
-        try write([turn + 1], at: 0, descriptor)
+        // An odd turn says that the words behind it are being written, also if that failed the last time.
+        let odd = turn | 1
+        try write([odd], at: 0, descriptor)
         try write(words, at: 1, descriptor)
-        try write([turn + 2], at: 0, descriptor)
+        try write([odd + 1], at: 0, descriptor)
     }
 
     private func write(_ words: [Int64], at index: Int, _ descriptor: Int32) throws {

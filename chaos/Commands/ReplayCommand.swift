@@ -36,6 +36,8 @@ struct ReplayCommand: AsyncParsableCommand {
                 throw ValidationError("the run had upgrades: name the other build with --meshd-next")
             }
             settings.next = try Daemon.check(binary: next, allowDebug: allowDebug)
+        } else if meshdNext != nil {
+            throw ValidationError("the run had no upgrades: leave --meshd-next out")
         }
         let missing = settings.faults.filter { $0.needsRoot && geteuid() != 0 }
         guard missing.isEmpty else {

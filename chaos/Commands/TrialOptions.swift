@@ -32,6 +32,9 @@ struct TrialOptions: ParsableArguments {
         guard try !FaultKind.list(faults).contains(.upgrade) || meshdNext != nil else {
             throw ValidationError("the fault upgrade needs --meshd-next, the build that nodes change to and back from")
         }
+        guard faults != "none" || meshdNext == nil else {
+            throw ValidationError("--faults none has no upgrades: leave --meshd-next out")
+        }
     }
 
     /// `all` means all that this user can do; what is named must be done or refused.

@@ -27,8 +27,9 @@ package final class LayoutConduct: Sendable {
     }
 
     private static let tickMicros: Micros = 1_000_000
-    /// The same until the others have answered once.
+    /// The same until the others have answered once, but no longer than `eagerMicrosMax`.
     private static let eagerMicros: Micros = 100_000
+    private static let eagerMicrosMax: Micros = 10_000_000
     /// How long an operator's command waits for a decision.
     private static let wishMicrosMax: Micros = 20_000_000
     /// Writes go on between the proposal of a second node and its adoption: stamps of the next half minute count as given
@@ -71,9 +72,11 @@ package final class LayoutConduct: Sendable {
 
     /// Works until it is cancelled.
     package func run() async {
+        let begun = MonotonicClock.micros
         while !Task.isCancelled {
             await step()
-            try? await Task.sleep(for: .microseconds(hasMetMajority ? Self.tickMicros : Self.eagerMicros))
+            let isEager = !hasMetMajority && MonotonicClock.micros - begun < Self.eagerMicrosMax
+            try? await Task.sleep(for: .microseconds(isEager ? Self.eagerMicros : Self.tickMicros))
         }
     }
 
@@ -81,10 +84,12 @@ package final class LayoutConduct: Sendable {
     /// started.
     package var hasMetMajority: Bool { hasMet.load(ordering: .relaxed) }
 
-    private func noteMet(_ nodes: some Sequence<NodeID>, _ layout: Layout) {
-        guard !hasMetMajority else { return }
+    /// By the newest layout that any of them knows: in an older one a single node may be a majority.
+    private func noteMet(_ answers: [NodeID: SyncStatus]) {
+        let layout = driver.book.current
+        guard !hasMetMajority, answers.values.allSatisfy({ $0.epoch <= layout.epoch }) else { return }
         let members = Set(layout.members.map(\.node))
-        if 2 * nodes.count(where: members.contains) > members.count { hasMet.store(true, ordering: .relaxed) }
+        if 2 * answers.keys.count(where: members.contains) > members.count { hasMet.store(true, ordering: .relaxed) }
     }
 
     /// One round: looks around, and does what the steward says.
@@ -144,7 +149,7 @@ package final class LayoutConduct: Sendable {
         }
         let ahead = answers.filter { $0.value.epoch > layout.epoch }.min { $0.key < $1.key }
         if let ahead { await driver.fetch(from: ahead.key) }
-        noteMet(answers.keys, layout)
+        noteMet(answers)
         let known = answers
         let presence = state.withLock { state in
             for (node, status) in known {

@@ -16,7 +16,8 @@ struct BodyFetch: Sendable {
 
     let around: RepairSurroundings
 
-    func fetch(_ name: RowName) async throws -> Outcome {
+    /// - Parameter given: nobody else is asked; nil: whoever may have the bytes.
+    func fetch(_ name: RowName, from given: [NodeID]? = nil) async throws -> Outcome {
         guard around.isHolder(around.own, name.address), let row = try await row(name) else { return .pointless }
         let lengths: [UInt64]
         switch row.body {
@@ -24,7 +25,7 @@ struct BodyFetch: Sendable {
         case .parts(let parts): lengths = parts.map(\.size)
         case .staged, .absent: lengths = [row.record.size]
         }
-        var sources = candidates(name)[...]
+        var sources = (given ?? candidates(name))[...]
         guard let first = sources.popFirst() else { return .waiting }
         var reading = Reading(name: name, source: first, others: sources)
         while true {
@@ -36,7 +37,7 @@ struct BodyFetch: Sendable {
                 }
             } catch Failure.noSource {
                 discard(ops)
-                return try await verdict(name, row)
+                return given == nil ? try await verdict(name, row) : .waiting
             } catch {
                 discard(ops)
                 throw error

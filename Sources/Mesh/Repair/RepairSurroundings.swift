@@ -16,7 +16,8 @@ struct RepairSurroundings: Sendable {
     let sources = BodySources()
     let movement = Movement()
 
-    /// The same for what no pause and no budget may keep waiting: how far others are, keys, grants and settings.
+    /// The same for what no pause and no budget may keep waiting: how far others are, keys, grants and settings,
+    /// and bytes that a client waits for.
     var unpaced: RepairSurroundings {
         var around = self
         around.peers.pace = nil

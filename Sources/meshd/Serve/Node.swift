@@ -139,7 +139,8 @@ final class Node: Sendable {
             ? 0 : LayoutMember.weight(capacityBytes: SmallFile.diskBytes(of: settings.dataDirectory) ?? 0)
     }
 
-    /// Whether S3 requests are answered: every port is open, no stop was asked for, and the store has not failed.
+    /// Whether requests should come here: every port is open, no stop was asked for, the store has not failed, layout and
+    /// keys are known, and most members have answered.
     var isReady: Bool {
         state.withLock { $0.isServing && !$0.isStopping }
             && layout.isReady && !layout.isRemoved && knowsKeys && hasMetMajority && store.statistics().failure == nil

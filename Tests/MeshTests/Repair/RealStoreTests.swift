@@ -1,6 +1,7 @@
 import NIOCore
 import Store
 import Swim
+import Synchronization
 import Testing
 
 @testable import Mesh
@@ -42,6 +43,29 @@ import Testing
             }
         }
         return faults
+    }
+
+    @Test("a holder tells of each row that a coordinator gives it without bytes, and of no other")
+    func bareRowsAreTold() async throws {
+        var writer = Writer(seed: 4)
+        let shelf = RepairShelf()
+        let bed = try await RepairBed.three(shelf)
+        let holder = Holder(store: try #require(bed.station(3).store))
+        let told = Mutex<[RowName]>([])
+        holder.onBareRow { name in told.withLock { $0.append(name) } }
+        let epoch = bed.station(3).layout.epoch
+        let rows = [writer.row("bare", size: 300_000, isSmall: false).row, writer.row("small", size: 90).row]
+        for (row, isBare) in zip(rows, [true, false]) {
+            let reply = await withCheckedContinuation { done in
+                holder.answer(ReplicaCall(epoch: epoch, .commit(row))) { done.resume(returning: $0) }
+            }
+            guard case .stored(isBare ? .withoutBytes : .complete) = reply else {
+                Issue.record("\(row.address.key.text): \(reply)")
+                return
+            }
+        }
+        #expect(told.withLock { $0 } == [RowName(rows[0].address, rows[0].stamp)])
+        await shelf.close()
     }
 
     @Test("on real stores differences heal, hints drain, bodies arrive, and a fourth node takes exactly its share")
