@@ -5,6 +5,14 @@ import Testing
 @testable import chaos
 
 @Suite struct FalseClockTests {
+    /// A clock in a folder of its own.
+    private func make() async throws -> (FalseClock, folder: String) {
+        try #require(FalseClock.isPossible, "a C compiler comes with Swift")
+        let folder = FileManager.default.temporaryDirectory.path + "/clock-\(UInt64.random(in: 0 ... .max))"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        return (try await FalseClock(folder: folder, on: MultiThreadedEventLoopGroup.singleton), folder)
+    }
+
     /// What `date` says under the clock, in seconds from the right time.
     private func error(_ clock: FalseClock, _ folder: String) async throws -> Double {
         let group = MultiThreadedEventLoopGroup.singleton
@@ -23,11 +31,8 @@ import Testing
 
     @Test("a false clock is as wrong as it is set, at once, and right again")
     func lies() async throws {
-        try #require(FalseClock.isPossible, "a C compiler comes with Swift")
-        let folder = FileManager.default.temporaryDirectory.path + "/clock-\(UInt64.random(in: 0 ... .max))"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let (clock, folder) = try await make()
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let clock = try await FalseClock(folder: folder, on: MultiThreadedEventLoopGroup.singleton)
         #expect(try await abs(error(clock, folder)) < 10)
         try clock.set(seconds: 840)
         #expect(try await abs(error(clock, folder) - 840) < 10)
@@ -43,11 +48,8 @@ import Testing
 
     @Test("timers are on time however wrong the clock is")
     func timersAreRight() async throws {
-        try #require(FalseClock.isPossible, "a C compiler comes with Swift")
-        let folder = FileManager.default.temporaryDirectory.path + "/clock-\(UInt64.random(in: 0 ... .max))"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let (clock, folder) = try await make()
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let clock = try await FalseClock(folder: folder, on: MultiThreadedEventLoopGroup.singleton)
         try clock.set(seconds: 800)
         // A timer with an absolute time of the monotonic clock, as Dispatch has them.
         let program = """

@@ -24,6 +24,7 @@ package final class LayoutConduct: Sendable {
         var seen: [NodeID: StorePresence] = [:]
         var wishes: [UInt64: UnsafeContinuation<WishVerdict?, Never>] = [:]
         var nextWish: UInt64 = 1
+        var hasMetMajority = false
     }
 
     private static let tickMicros: Micros = 1_000_000
@@ -41,7 +42,6 @@ package final class LayoutConduct: Sendable {
     private let around: Repair
     private let wishes: any CopyWishes
     private let state: Mutex<State>
-    private let hasMet = Atomic<Bool>(false)
     let membersMax: Int
 
     package init(
@@ -82,14 +82,16 @@ package final class LayoutConduct: Sendable {
 
     /// Whether most members of the layout, this node among them if it is one, have answered at the same time since it
     /// started.
-    package var hasMetMajority: Bool { hasMet.load(ordering: .relaxed) }
+    package var hasMetMajority: Bool { state.withLock { $0.hasMetMajority } }
 
     /// By the newest layout that any of them knows: in an older one a single node may be a majority.
     private func noteMet(_ answers: [NodeID: SyncStatus]) {
         let layout = driver.book.current
         guard !hasMetMajority, answers.values.allSatisfy({ $0.epoch <= layout.epoch }) else { return }
         let members = Set(layout.members.map(\.node))
-        if 2 * answers.keys.count(where: members.contains) > members.count { hasMet.store(true, ordering: .relaxed) }
+        if 2 * answers.keys.count(where: members.contains) > members.count {
+            state.withLock { $0.hasMetMajority = true }
+        }
     }
 
     /// One round: looks around, and does what the steward says.

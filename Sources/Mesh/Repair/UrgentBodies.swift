@@ -6,22 +6,20 @@ internal import Synchronization
 /// before this node had a place, and the write waits for one copy more.
 ///
 /// The first time says nothing: a holder that was cut loose, or that a read brings up to date, gets its row in the same
-/// way, and nobody waits for its bytes.
+/// way, and nobody waits for its bytes. A round over all that is wanted may be fetching the same name: it may also be held
+/// back by a pause, so it is not waited for, and whichever comes second is thrown away.
 package final class UrgentBodies: Sendable {
     private struct State {
-        /// Rows that came without bytes, the oldest first.
+        /// Rows that came without bytes, the oldest first, and whether they came again.
         var recent: [RowName] = []
-        var times: [RowName: Int] = [:]
+        var cameAgain: [RowName: Bool] = [:]
 
         /// Whether this is the second time.
         mutating func note(_ name: RowName) -> Bool {
-            if let known = times[name] {
-                times[name] = known + 1
-                return known == 1
-            }
-            if recent.count == UrgentBodies.recentMax { times[recent.removeFirst()] = nil }
+            if let before = cameAgain.updateValue(true, forKey: name) { return !before }
+            cameAgain[name] = false
+            if recent.count == UrgentBodies.recentMax { cameAgain[recent.removeFirst()] = nil }
             recent.append(name)
-            times[name] = 1
             return false
         }
     }

@@ -26,6 +26,14 @@ import Testing
         }
     }
 
+    /// A read that has begun, and what it asked first.
+    private func reading() -> (ReadMachine, [RegisterDirective]) {
+        var machine = ReadMachine(task, .current, depth: .record)
+        var outbox: [RegisterDirective] = []
+        machine.begin(now: 0, into: &outbox)
+        return (machine, outbox)
+    }
+
     private func outcome(_ outbox: [RegisterDirective]) -> RegisterOutcome? {
         for case .finish(let outcome) in outbox { return outcome }
         return nil
@@ -33,9 +41,7 @@ import Testing
 
     @Test("a read asks just enough holders, and ends when they agree")
     func readsAskEnough() {
-        var machine = ReadMachine(task, .current, depth: .record)
-        var outbox: [RegisterDirective] = []
-        machine.begin(now: 0, into: &outbox)
+        var (machine, outbox) = reading()
         let calls = sent(outbox)
         #expect(calls.map(\.node) == [nodes[0], nodes[1]])
         let stored = row(.object, Stamp(t: 5, w: 1, q: 0))
@@ -51,9 +57,7 @@ import Testing
 
     @Test("a silent holder is joined by the rest, and not waited for")
     func readsHedge() {
-        var machine = ReadMachine(task, .current, depth: .record)
-        var outbox: [RegisterDirective] = []
-        machine.begin(now: 0, into: &outbox)
+        var (machine, outbox) = reading()
         let first = sent(outbox)
         let stored = row(.object, Stamp(t: 5, w: 1, q: 0))
         machine.reply(first[1].tag, .view(KeyView(chain: [stored.ref], found: nil)), now: 1, into: &outbox)
@@ -71,9 +75,7 @@ import Testing
 
     @Test("holders that differ are brought together before a read returns")
     func readsWriteBack() {
-        var machine = ReadMachine(task, .current, depth: .record)
-        var outbox: [RegisterDirective] = []
-        machine.begin(now: 0, into: &outbox)
+        var (machine, outbox) = reading()
         let looks = sent(outbox)
         let new = row(.object, Stamp(t: 9, w: 1, q: 0), op: 2)
         machine.reply(looks[0].tag, view(nil), now: 1, into: &outbox)
@@ -100,9 +102,7 @@ import Testing
 
     @Test("a holder whose disk is full keeps no read waiting that others can settle")
     func readsGoOnBesideAFullDisk() {
-        var machine = ReadMachine(task, .current, depth: .record)
-        var outbox: [RegisterDirective] = []
-        machine.begin(now: 0, into: &outbox)
+        var (machine, outbox) = reading()
         let looks = sent(outbox)
         let new = row(.object, Stamp(t: 9, w: 1, q: 0), op: 2)
         let newer = row(.object, Stamp(t: 10, w: 1, q: 0), op: 3)
