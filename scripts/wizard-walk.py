@@ -13,6 +13,7 @@ starts again when it ends, unless the FILE of --hold is there. Needs PyPI's play
 """
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import os
@@ -141,10 +142,11 @@ def main():
         print("wizard: a wrong code is refused, and nothing is begun")
 
         page.fill(f"[name=code-{names[1]}]", codes[1])
+        # Held before, since the way from the first word to the last copy can be shorter than a look at it.
+        open(args.hold, "w").close()
         begin(page)
         page.wait_for_selector(f'.stages li:has(b:text-is("{names[1]}")) >> text=/starts anew|joined|copies/', timeout=60_000)
-        open(args.hold, "w").close()
-        with open(args.pid) as file:
+        with open(args.pid) as file, contextlib.suppress(ProcessLookupError):
             os.kill(int(file.read()), signal.SIGKILL)
         pictures.take("5-activation")
         page.wait_for_selector("text=It failed", timeout=240_000)

@@ -115,7 +115,7 @@ import Testing
         let begun = try text.answer(.drain(attic), .decided(notes: ["Buckets will have 2 copies."]))
         #expect(begun.hasPrefix("attic gives all that it holds to others: `meshd layout`"))
         #expect(begun.hasSuffix(" Buckets will have 2 copies."))
-        let forced = try text.answer(.remove(attic), .decided(notes: []), loss: loss)
+        let forced = try text.answer(.remove([attic]), .decided(notes: []), loss: loss)
         #expect(forced.contains("This is lost: Buckets with 3 copies lose everything in 12 of 1024 partitions"))
         #expect(try text.answer(.drain(attic), .undecided).hasPrefix("It is proposed"))
         #expect(try text.answer(.resume(attic), .alreadySo) == "It is so already, or under way.")
@@ -123,7 +123,7 @@ import Testing
             _ = try text.answer(.drain(attic), .refused("\(attic) is the last node that holds anything."))
         }
         #expect(refused?.fault.message == "attic is the last node that holds anything.")
-        let costly = #expect(throws: AdminError.self) { _ = try text.answer(.remove(attic), .needsForce(loss)) }
+        let costly = #expect(throws: AdminError.self) { _ = try text.answer(.remove([attic]), .needsForce(loss)) }
         #expect(costly?.fault.code == "would_lose" && costly?.fault.message.contains("--force") == true)
     }
 }

@@ -21,10 +21,18 @@ extension Layout {
     }
 
     package func judge(_ wish: LayoutWish, isForced: Bool, around: LayoutSurroundings) -> WishVerdict {
+        let verdict = judgeAlone(wish, isForced, around)
+        guard case .propose(let next, _) = verdict, !givesUpTheDead(wish, around) else { return verdict }
+        let away = missing(after: next, around)
+        guard away.isEmpty else { return .refused(Self.awaited(away, for: "Some keys would have no majority")) }
+        return verdict
+    }
+
+    private func judgeAlone(_ wish: LayoutWish, _ isForced: Bool, _ around: LayoutSurroundings) -> WishVerdict {
         switch wish {
         case .join(let node): judgeJoin(node, around)
-        case .drain(let node): judgeExit(node, .draining, isForced, around)
-        case .remove(let node): judgeExit(node, .leaving, isForced, around)
+        case .drain(let node): judgeExit([node], .draining, isForced, around)
+        case .remove(let nodes): judgeExit(nodes, .leaving, isForced, around)
         case .resume(let node): judgeResume(node, around)
         case .replace(let node, let heir): judgeReplacement(node, heir, isForced, around)
         case .weight(let node, let weight): judgeSetting(node, weight: weight, zone: nil)
@@ -42,30 +50,38 @@ extension Layout {
     }
 
     private func judgeExit(
-        _ node: NodeID,
+        _ nodes: Set<NodeID>,
         _ state: LayoutMember.State,
         _ isForced: Bool,
         _ around: LayoutSurroundings
     ) -> WishVerdict {
-        guard let member = member(node) else {
-            return departed.contains { $0.node == node } ? .alreadySo : .refused(unknown(node))
-        }
-        if member.state == state { return .alreadySo }
-        let changed = targets.map { $0.node == node ? $0.with(state: state) : $0 }
+        let strangers = nodes.filter { node in member(node) == nil && !departed.contains { $0.node == node } }
+        if let stranger = strangers.min() { return .refused(unknown(stranger)) }
+        let going = targets.filter { nodes.contains($0.node) && $0.state != state }
+        guard !going.isEmpty else { return .alreadySo }
+        let changed = targets.map { nodes.contains($0.node) ? $0.with(state: state) : $0 }
         guard changed.contains(where: { $0.effectiveWeight > 0 }) else {
-            return .refused("\(node) is the last node that holds anything: add another one first.")
+            let names = Wording.list(going.map(\.node.description))
+            let last = going.count == 1 ? "is the last node that holds" : "are the last nodes that hold"
+            return .refused("\(names) \(last) anything: add another one first.")
         }
+        let dead = going.filter { !around.isAlive($0) }.map(\.node)
         // It would give its share away as one that stays: nobody can give what only a dead disk has, and nobody waits for
         // a node that is to hold nothing.
-        guard state != .draining || around.isAlive(member) else {
+        if state == .draining, let node = dead.first {
             return .refused(
                 "\(node) does not answer, and only who answers can be drained: start it again, or give its place away with "
                     + "`meshd node remove \(node)` or `meshd node replace \(node) NEW`."
             )
         }
-        let strikes = around.isAlive(member) ? nil : strikes(of: node, around: around)
-        if let strikes, !strikes.loss.isEmpty, !isForced { return .needsForce(strikes.loss) }
-        return proposal(self.changed(to: changed, struck: [node: strikes?.partitions ?? []]))
+        let strikes = dead.map { self.strikes(of: $0, around: around) }
+        if !isForced, let loss = strikes.map(\.loss).first(where: { !$0.isEmpty }) { return .needsForce(loss) }
+        let struck = zip(dead, strikes.map(\.partitions)).filter { !$0.1.isEmpty }
+        // Two places of one partition are not harmless together.
+        guard struck.count < 2 || isForced else {
+            return .refused("\(Wording.list(dead.map(\.description))) do not answer: remove one after the other.")
+        }
+        return proposal(self.changed(to: changed, struck: Dictionary(uniqueKeysWithValues: struck)))
     }
 
     private func judgeResume(_ node: NodeID, _ around: LayoutSurroundings) -> WishVerdict {

@@ -8,8 +8,8 @@ package enum LayoutWish: Sendable, Hashable {
     /// Gives its share away and stays a member without one.
     case drain(NodeID)
     case resume(NodeID)
-    /// Gives its share away and goes; a dead one goes at once, and the others make the missing copies.
-    case remove(NodeID)
+    /// They give their shares away and go, in one step; a dead one goes at once, and the others make the missing copies.
+    case remove(Set<NodeID>)
     /// Another node takes over the places of this one.
     case replace(NodeID, by: NodeID)
     /// The share relative to the others'.

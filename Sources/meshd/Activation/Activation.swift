@@ -78,7 +78,8 @@ struct Activation: Codable, Equatable, Sendable {
         case hand(Int)
         case zone(Int)
         case settle(Int)
-        case remove(Int)
+        /// All at once: one that is left beside another one that died could not go any more.
+        case remove([Int])
         case undo(Int)
         case copies(BucketCopies)
     }
@@ -146,7 +147,7 @@ struct Activation: Codable, Equatable, Sendable {
         case .settling: return settle(now)
         case .undoing: return undo(seen, now)
         case .active, .undone:
-            return nodes.indices.filter { nodes[$0].step == .owed }.compactMap { part($0, seen, now) }
+            return part(nodes.indices.filter { nodes[$0].step == .owed }, seen, now)
         }
     }
 
@@ -286,10 +287,7 @@ struct Activation: Codable, Equatable, Sendable {
         let wrong = before.filter { former in
             seen.copies.contains { $0.bucket == former.bucket && $0.copies != former.copies }
         }
-        var directives = wrong.isEmpty ? [] : asked(wrong.map(Directive.copies), now)
-        for index in nodes.indices {
-            if let directive = part(index, seen, now) { directives.append(directive) }
-        }
+        let directives = (wrong.isEmpty ? [] : asked(wrong.map(Directive.copies), now)) + part(nodes.indices, seen, now)
         let isApart = nodes.allSatisfy {
             ($0.step == .home || $0.step == .owed) && seen.nodes[$0.id]?.isMember != true
         }
@@ -307,6 +305,19 @@ struct Activation: Codable, Equatable, Sendable {
         endedMillis = now
         enter(.undone, now)
         return []
+    }
+
+    private mutating func part(_ indices: some Sequence<Int>, _ seen: Sighting, _ now: UInt64) -> [Directive] {
+        var directives: [Directive] = []
+        var leaving: [Int] = []
+        for index in indices {
+            switch part(index, seen, now) {
+            case .remove(let some): leaving += some
+            case let directive?: directives.append(directive)
+            case nil: break
+            }
+        }
+        return (leaving.isEmpty ? [] : [.remove(leaving)]) + directives
     }
 
     /// A node's next step home: first it loses its place, and gives away what it got meanwhile; then it is told.
@@ -335,7 +346,7 @@ struct Activation: Codable, Equatable, Sendable {
         let isOwed = nodes[index].step == .owed
         if sight.isMember {
             if !isOwed { step(index, .leaving, now) }
-            return .remove(index)
+            return .remove([index])
         }
         if !isOwed { step(index, .parting, now) }
         return .undo(index)

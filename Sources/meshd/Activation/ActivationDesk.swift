@@ -157,8 +157,11 @@ final class ActivationDesk: Sendable {
             try change { $0.parted(index, at: $1, failure: failure) }
         case .zone(let index):
             let newcomer = activation.nodes[index]
-            try await wish(node, about: newcomer) { .zone($0, newcomer.zone) }
-        case .remove(let index): try await wish(node, about: activation.nodes[index]) { .remove($0) }
+            guard let id = NodeID(hexadecimal: newcomer.id) else { return }
+            try await wish(.zone(id, newcomer.zone), node, activation.nodes)
+        case .remove(let indices):
+            let ids = indices.compactMap { NodeID(hexadecimal: activation.nodes[$0].id) }
+            try await wish(.remove(Set(ids)), node, activation.nodes)
         case .copies(let wanted):
             guard let bucket = node.coordinator.buckets().first(where: { $0.name == wanted.bucket }) else { return }
             let base = node.coordinator.copies(of: bucket.id)
@@ -167,20 +170,16 @@ final class ActivationDesk: Sendable {
     }
 
     /// Asks for a change of the layout; a refusal is told and asked again later.
-    private func wish(
-        _ node: Node,
-        about newcomer: Activation.Newcomer,
-        _ wish: (NodeID) -> LayoutWish
-    ) async throws {
-        guard let id = NodeID(hexadecimal: newcomer.id) else { return }
+    private func wish(_ wish: LayoutWish, _ node: Node, _ newcomers: [Activation.Newcomer]) async throws {
         let refusal: String?
-        switch try? await node.wish(wish(id), isForced: false) {
+        switch try? await node.wish(wish, isForced: false) {
         case .refused(let reason): refusal = reason
         case .needsForce(let loss): refusal = loss.sentences.joined(separator: " ")
         case .decided, .alreadySo, .undecided, nil: refusal = nil
         }
         guard let refusal else { return }
-        try change { $0.note(refusal.replacing(newcomer.id, with: newcomer.name), $1, isBad: true) }
+        let told = newcomers.reduce(refusal) { $0.replacing($1.id, with: $1.name) }
+        try change { $0.note(told, $1, isBad: true) }
     }
 
     private func hand(_ index: Int, _ activation: Activation, _ node: Node) async throws {

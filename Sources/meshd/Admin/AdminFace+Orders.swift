@@ -11,7 +11,7 @@ extension AdminFace {
         nodes.post("join") { request, context in try await order(request, context) { .join($0) } }
         nodes.post("remove") { request, context in
             let removal = try await Self.body(NodeRemoval.self, of: request)
-            return try await order(request, context, isForced: removal.force ?? false) { .remove($0) }
+            return try await order(request, context, isForced: removal.force ?? false) { .remove([$0]) }
         }
         nodes.post("forget") { request, context in
             let removal = try await Self.body(NodeRemoval.self, of: request)
@@ -140,7 +140,8 @@ struct OrderText {
         case .join(let id): "\(id) is let in"
         case .drain(let id): "\(id) gives all that it holds to others"
         case .resume(let id): "\(id) gets its share again"
-        case .remove(let id): "\(id) loses its place"
+        case .remove(let ids):
+            ids.map(\.description).sorted().joined(separator: " and ") + (ids.count == 1 ? " loses its place" : " lose their places")
         case .replace(let id, let heir): "\(heir) takes over what \(id) held"
         case .weight(let id, let weight): "the weight of \(id) becomes \(weight)"
         case .zone(let id, let zone): "the zone of \(id) becomes \(zone)"

@@ -43,7 +43,7 @@ import Testing
     }
 
     private static func removing(_ number: UInt64, of layout: Layout) throws -> Layout {
-        let verdict = layout.judge(.remove(id(number)), isForced: false, around: surroundings(layout))
+        let verdict = layout.judge(.remove([id(number)]), isForced: false, around: surroundings(layout))
         guard case .propose(let next, _) = verdict else {
             Issue.record("\(verdict)")
             return layout

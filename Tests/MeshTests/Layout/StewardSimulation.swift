@@ -138,7 +138,7 @@ struct StewardSimulation {
             switch Int.random(in: 0..<8, using: &random) {
             case 0: .drain(node)
             case 1, 2: .resume(node)
-            case 3: .remove(node)
+            case 3: .remove(chance(30) ? [node, other] : [node])
             case 4: .replace(node, by: other)
             case 5: .weight(node, [50, 100, 200].randomElement(using: &random)!)
             case 6: .zone(node, "z\(Int.random(in: 0..<3, using: &random))")

@@ -21,8 +21,8 @@ import Testing
 
     @Test("the last holder is not let go")
     func last() {
-        for wish in [LayoutWish.drain(LayoutSample.id(1)), .remove(LayoutSample.id(1)), .weight(LayoutSample.id(1), 0)]
-        {
+        let only = LayoutSample.id(1)
+        for wish in [LayoutWish.drain(only), .remove([only]), .weight(only, 0)] {
             guard case .refused(let reason) = verdict(LayoutSample.first(), wish, isForced: true) else {
                 Issue.record("\(wish) was not refused")
                 continue
@@ -40,23 +40,67 @@ import Testing
         #expect(verdict(layout, .join(node)) == .alreadySo)
         #expect(verdict(try #require(layout.draining([node])), .drain(node)) == .alreadySo)
         let without = try #require(layout.removing([node])?.settledSuccessor)
-        #expect(verdict(without, .remove(node)) == .alreadySo)
+        #expect(verdict(without, .remove([node])) == .alreadySo)
     }
 
     @Test("one of three dead nodes goes without force; who falls below the wanted copies is told")
     func deadOne() {
         let layout = LayoutSample.stable(3)
-        guard case .propose(let next, let notes) = verdict(layout, .remove(LayoutSample.id(3)), dead: [3]) else {
+        guard case .propose(let next, let notes) = verdict(layout, .remove([LayoutSample.id(3)]), dead: [3]) else {
             Issue.record("refused")
             return
         }
         #expect(next.follows(layout) && notes == ["Buckets that want 3 copies will have 2."])
     }
 
+    @Test("no order takes the last majority from keys, and who is away may go first")
+    func majorities() throws {
+        let (second, third) = (LayoutSample.id(2), LayoutSample.id(3))
+        let newcomers = [LayoutSample.newcomer(2), LayoutSample.newcomer(3)]
+        for layout in [LayoutSample.stable(3), try #require(LayoutSample.first().adding(newcomers))] {
+            for wish in [LayoutWish.remove([second]), .drain(second)] {
+                #expect(isProposal(verdict(layout, wish)))
+                guard case .refused(let reason) = verdict(layout, wish, isForced: true, dead: [3]) else {
+                    Issue.record("\(wish) was not refused")
+                    continue
+                }
+                #expect(reason.contains("majority while \(third) does not answer: start"))
+            }
+            #expect(isProposal(verdict(layout, .weight(second, 0), dead: [3])), "it stays as a witness")
+            guard case .propose(let without, _) = verdict(layout, .remove([third]), dead: [3]) else {
+                Issue.record("who is away cannot go")
+                continue
+            }
+            #expect(isProposal(verdict(without, .remove([second]), dead: [3])))
+            guard case .propose(let alone, _) = verdict(layout, .remove([second, third]), dead: [3]) else {
+                Issue.record("both cannot go together")
+                continue
+            }
+            #expect(alone.voters.isQuorum([LayoutSample.id(1), second]) && alone.target.voters.count == 1)
+        }
+    }
+
+    @Test("two that are away and that too much would be missing without go one after the other")
+    func deadTwo() {
+        let layout = LayoutSample.stable(4)
+        let pair: Set = [LayoutSample.id(3), LayoutSample.id(4)]
+        guard case .needsForce = verdict(layout, .remove(pair), dead: [3, 4]) else {
+            Issue.record("no force was needed")
+            return
+        }
+        #expect(isProposal(verdict(layout, .remove(pair), isForced: true, dead: [3, 4])))
+        #expect(verdict(layout, .remove([LayoutSample.id(9), LayoutSample.id(3)])) != .alreadySo)
+        guard case .refused(let reason) = verdict(layout, .remove(Set((1...4).map(LayoutSample.id)))) else {
+            Issue.record("all were let go")
+            return
+        }
+        #expect(reason.contains("are the last nodes that hold anything"))
+    }
+
     @Test("the only holder of single copies goes by force only, and it is told what goes with it")
     func singleCopies() throws {
         let layout = LayoutSample.stable(4)
-        let wish = LayoutWish.remove(LayoutSample.id(3))
+        let wish = LayoutWish.remove([LayoutSample.id(3)])
         guard case .needsForce(let loss) = verdict(layout, wish, dead: [3], copies: [1, 3]) else {
             Issue.record("no force was needed")
             return
@@ -82,7 +126,7 @@ import Testing
     @Test("a dead holder of two copies is struck out, since every majority had the other one")
     func pairs() {
         let layout = LayoutSample.stable(4)
-        guard case .propose(let next, _) = verdict(layout, .remove(LayoutSample.id(3)), dead: [3], copies: [2, 3])
+        guard case .propose(let next, _) = verdict(layout, .remove([LayoutSample.id(3)]), dead: [3], copies: [2, 3])
         else {
             Issue.record("refused")
             return
@@ -101,7 +145,7 @@ import Testing
     @Test("two dead of three holders cost the latest writes, and it is told")
     func twoDead() {
         let layout = LayoutSample.stable(5)
-        guard case .needsForce(let loss) = verdict(layout, .remove(LayoutSample.id(3)), dead: [3, 4]) else {
+        guard case .needsForce(let loss) = verdict(layout, .remove([LayoutSample.id(3)]), dead: [3, 4]) else {
             Issue.record("no force was needed")
             return
         }

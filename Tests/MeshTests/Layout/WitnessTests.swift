@@ -93,13 +93,13 @@ import Testing
     func removal() throws {
         let layout = try pair()
         let alone = LayoutSample.around(layout, without: [2])
-        guard case .propose(let next, _) = layout.judge(.remove(b), isForced: false, around: alone) else {
+        guard case .propose(let next, _) = layout.judge(.remove([b]), isForced: false, around: alone) else {
             Issue.record("force was needed")
             return
         }
         #expect(next.holders(of: partition, copies: 3).canReachQuorum(without: [b]))
         let bare = LayoutSample.around(layout, without: [1, 2])
-        guard case .needsForce(let loss) = layout.judge(.remove(b), isForced: false, around: bare) else {
+        guard case .needsForce(let loss) = layout.judge(.remove([b]), isForced: false, around: bare) else {
             Issue.record("the last copy would be lost, and nobody was asked")
             return
         }

@@ -73,7 +73,7 @@ import Testing
             newest[written.row.address] = written.row
             bed.write(written)
         }
-        async let answer = bed.station(1).conduct.wish(.remove(RepairBed.id(4)))
+        async let answer = bed.station(1).conduct.wish(.remove([RepairBed.id(4)]))
         while bed.station(1).layout.book.current.members.count == 4, !bed.station(1).layout.book.current.isJoint {
             try await bed.round()
         }
@@ -81,7 +81,7 @@ import Testing
         #expect(await answer == .decided(notes: []))
         #expect(bed.check(newest, exactly: true) == [], "seed \(seed)")
         #expect(bed.station(4).disk.load.objects <= 1, "only small state is left")
-        #expect(await bed.station(1).conduct.wish(.remove(RepairBed.id(9))) != .alreadySo)
+        #expect(await bed.station(1).conduct.wish(.remove([RepairBed.id(9)])) != .alreadySo)
     }
 
     @Test("nothing waits for a node that was drained and has gone")

@@ -32,7 +32,7 @@ import Testing
             if index % 2 == 0 { kept.append(row) } else { forgotten.append(row) }
         }
         bed.setDown(3, true)
-        async let removal = bed.station(1).conduct.wish(.remove(RepairBed.id(3)), isForced: true)
+        async let removal = bed.station(1).conduct.wish(.remove([RepairBed.id(3)]), isForced: true)
         for _ in 0..<12 where bed.station(1).layout.book.current.members.count > 2 { try await bed.round() }
         _ = await removal
         #expect(bed.station(1).layout.book.current.members.count == 2)

@@ -120,7 +120,7 @@ import Testing
         }
         #expect(activation.phase == .undoing && activation.error?.contains("n3") == true)
         // n2 loses its place before it is told; n3 never had one.
-        #expect(activation.advance(Self.seen(Self.placed, nil), at: 121_000) == [.remove(0), .undo(1)])
+        #expect(activation.advance(Self.seen(Self.placed, nil), at: 121_000) == [.remove([0]), .undo(1)])
         activation.parted(1, at: 121_001, failure: nil)
         #expect(activation.advance(Self.seen(Self.alive, nil), at: 126_000) == [.undo(0)])
         activation.parted(0, at: 126_001, failure: nil)
@@ -153,7 +153,7 @@ import Testing
             now += 1_000
         }
         #expect(activation.phase == .undoing)
-        #expect(activation.advance(Self.seen(Self.placed, Self.dead), at: now) == [.remove(0), .remove(1)])
+        #expect(activation.advance(Self.seen(Self.placed, Self.dead), at: now) == [.remove([0, 1])])
         for _ in 0..<8 {
             now += 5_000
             for case .undo(let index) in activation.advance(Self.seen(Self.alive, nil), at: now) {
@@ -163,7 +163,7 @@ import Testing
         #expect(activation.phase == .undone && activation.nodes.map(\.step) == [.home, .owed] && activation.isAwake)
         // It comes back, and got a place by itself meanwhile.
         now += 5_000
-        #expect(activation.advance(Self.seen(nil, Self.placed), at: now) == [.remove(1)])
+        #expect(activation.advance(Self.seen(nil, Self.placed), at: now) == [.remove([1])])
         now += 5_000
         #expect(activation.advance(Self.seen(nil, Self.alive), at: now) == [.undo(1)])
         activation.parted(1, at: now, failure: nil)
@@ -217,7 +217,7 @@ import Testing
         activation.parted(0, at: 5_001, failure: nil)
         activation.parted(1, at: 5_001, failure: "it has a place")
         #expect(activation.nodes[1].tries == 1)
-        #expect(activation.advance(Self.seen(Self.placed, Self.placed), at: 10_000) == [.remove(0), .remove(1)])
+        #expect(activation.advance(Self.seen(Self.placed, Self.placed), at: 10_000) == [.remove([0, 1])])
         #expect(activation.phase == .undoing)
         #expect(activation.advance(Self.seen(Self.alive, Self.alive), at: 15_000) == [.undo(0), .undo(1)])
         #expect(!activation.nodes[0].bond.isEmpty, "it can be told again")
@@ -236,7 +236,7 @@ import Testing
         activation.advance(Self.seen(Self.placed, Self.dead), at: now)
         #expect(activation.phase == .undone && activation.nodes.allSatisfy { $0.step == .owed })
         now += 15 * 60_000 - 1
-        #expect(activation.advance(Self.seen(nil, Self.placed), at: now) == [.undo(0), .remove(1)])
+        #expect(activation.advance(Self.seen(nil, Self.placed), at: now) == [.remove([1]), .undo(0)])
         now += 5_000
         #expect(activation.advance(Self.seen(nil, Self.placed), at: now) == [.undo(0)])
         #expect(activation.nodes.map(\.step) == [.owed, .kept] && activation.log.last?.isBad == true)
