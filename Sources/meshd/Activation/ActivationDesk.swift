@@ -8,6 +8,8 @@ import Synchronization
 /// The one activation that this node carries out at a time: its file, its tokens, and the calls to the nodes that come.
 final class ActivationDesk: Sendable {
     private static let tickMillis = 1_000
+    /// Who is silent for so long does not hold up the look at the others.
+    private static let lookSeconds = 5
     /// A token lets in whoever has it: it was sealed for one, and is over soon.
     private static let tokenMillis: UInt64 = 5 * 60_000
 
@@ -130,7 +132,7 @@ final class ActivationDesk: Sendable {
             )
         }
         for invited in state.withLock({ $0.activation?.nodes ?? [] }) where invited.step == .invited {
-            guard let answer = try? await NewcomerDoor(invited.address)?.look(), answer.id == invited.id else {
+            guard let answer = try? await NewcomerDoor(invited.address)?.look(within: Self.lookSeconds), answer.id == invited.id else {
                 continue
             }
             seen.nodes[invited.id, default: Activation.Sighting.Node()].answers = true

@@ -5,7 +5,9 @@ import NIOHTTP1
 /// The admin face of a node that is to be invited, as the node that invites it sees it. It is told nothing that is
 /// secret before it has proved to know the code.
 struct NewcomerDoor: Sendable {
-    private static let answerSeconds = 5
+    private static let connectSeconds: Int64 = 5
+    /// A small machine takes its time over a code.
+    private static let answerSeconds = 15
     private static let portDefault = 9001
     /// Who answers is a stranger still; what he has to say is short.
     static let answerBytesMax = 64 << 10
@@ -52,13 +54,13 @@ struct NewcomerDoor: Sendable {
 
     var client: AdminClient {
         var client = AdminClient(road: .tcp(host: address.host, port: address.port, isTLS ? .tls : .none), token: nil)
-        client.connectSeconds = Int64(Self.answerSeconds)
+        client.connectSeconds = Self.connectSeconds
         client.answerBytesMax = Self.answerBytesMax
         return client
     }
 
-    func look() async throws -> ConsentAnswer {
-        try await within { try await client.call(.GET, "consent", as: ConsentAnswer.self) }
+    func look(within seconds: Int = answerSeconds) async throws -> ConsentAnswer {
+        try await within(seconds) { try await client.call(.GET, "consent", as: ConsentAnswer.self) }
     }
 
     /// Both ends prove to each other that they know the code. Throws when one does not.
@@ -103,15 +105,20 @@ struct NewcomerDoor: Sendable {
         as type: Value.Type
     ) async throws -> Value {
         let bytes = try JSON.bytes(body)
-        return try await within { try await client.call(.POST, "consent/" + path, body: bytes, as: Value.self) }
+        return try await within(Self.answerSeconds) {
+            try await client.call(.POST, "consent/" + path, body: bytes, as: Value.self)
+        }
     }
 
     /// Somebody who says nothing does not hold up anybody.
-    private func within<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
+    private func within<Value: Sendable>(
+        _ seconds: Int,
+        _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
         try await withThrowingTaskGroup(of: Value.self) { tasks in
             tasks.addTask { try await body() }
             tasks.addTask {
-                try await Task.sleep(for: .seconds(Self.answerSeconds))
+                try await Task.sleep(for: .seconds(seconds))
                 throw CommandFailure("the node at \(address) does not answer", isDown: true)
             }
             defer { tasks.cancelAll() }
