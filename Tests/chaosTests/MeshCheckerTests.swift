@@ -164,7 +164,10 @@ import Testing
                     {"name": "n1", "state": "alive", "role": "holder", "share": 0.5, \(condition)},
                     {"name": "n2", "state": "dead", "role": "draining", "share": 0}]}
                     """,
-                layout: "{\"layout\": {\"epoch\": 4, \"isChanging\": \(isChanging), \"voters\": [\"n1\"]}}"
+                layout: """
+                    {"layout": {"epoch": 4, "isChanging": \(isChanging), "voters": ["n1"], "members": [
+                    {"name": "n1", "memberSince": 1}, {"name": "n2", "memberSince": 1}, {"name": "n2", "memberSince": 4}]}}
+                    """
             )
         }
         let rest = try standing("", wanted: 0, differ: 0)
@@ -175,6 +178,7 @@ import Testing
         #expect(try !standing("", wanted: 1, differ: 0).unrest(["n1"]).isEmpty, "a missing body")
         #expect(try !standing("", wanted: 0, differ: 1).unrest(["n1"]).isEmpty, "a difference")
         #expect(try !standing("", wanted: 0, differ: 0, isChanging: true).unrest(["n1"]).isEmpty, "a change")
+        #expect(rest.memberSince("n1") == 1 && rest.memberSince("n2") == 4 && rest.memberSince("n3") == 0)
         #expect(!rest.isWaiting)
         #expect(try standing("{\"objects\": 1}", wanted: 0, differ: 0).isWaiting)
         #expect(rest.differences(["n1"], since: 60) == ([], true))

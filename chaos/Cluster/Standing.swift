@@ -34,9 +34,16 @@ struct Standing: Sendable {
     private struct List: Decodable { let nodes: [Node] }
 
     struct Layout: Decodable, Sendable {
+        struct Member: Decodable, Sendable {
+            let name: String
+            /// The epoch in which its store was let in.
+            let memberSince: UInt64
+        }
+
         let epoch: UInt64
         let isChanging: Bool
         let voters: [String]
+        let members: [Member]
 
         var isStable: Bool { !isChanging }
     }
@@ -73,6 +80,11 @@ struct Standing: Sendable {
         let holders = nodes.filter { $0.role == "holder" && $0.share > 0 }.map(\.name)
         let missing = names.subtracting(holders).sorted().map { "\($0) holds nothing" }
         return missing + (layout.isStable ? [] : ["the layout is changing"])
+    }
+
+    /// In which epoch the newest store of a node was let in; 0: in none.
+    func memberSince(_ name: String) -> UInt64 {
+        layout.members.filter { $0.name == name }.map(\.memberSince).max() ?? 0
     }
 
     /// Somebody has something that another one is to have.

@@ -11,16 +11,20 @@ extension FaultDriver {
 
     /// Until it is filled again no other node may lose anything: others have all that there is.
     func wipe(_ victim: ClusterNode, _ step: FaultPlan.Step) async throws {
+        let other = cluster.nodes.first { $0.number != victim.number } ?? victim
+        let before = try await Standing.ask(cluster, other).memberSince(victim.name)
         try await victim.kill()
         try victim.wipe()
         _ = await pause(step.millis / 4)
         try await victim.start()
-        let other = cluster.nodes.first { $0.number != victim.number } ?? victim
         let deadline = Clock.nanoseconds() + Self.secondsToFillMax * 1_000_000_000
         var missing = ["nobody was asked"]
         repeat {
             try await Task.sleep(for: .milliseconds(300))
-            missing = (try? await Standing.ask(cluster, other).withoutPlace([victim.name])) ?? missing
+            guard let standing = try? await Standing.ask(cluster, other) else { continue }
+            // Until the empty store is let in, the layout tells of the one that is gone.
+            let isIn = standing.memberSince(victim.name) > before
+            missing = isIn ? standing.withoutPlace([victim.name]) : ["its new store is not let in"]
         } while !missing.isEmpty && Clock.nanoseconds() < deadline
         verdict.check(
             promise: .tidy,

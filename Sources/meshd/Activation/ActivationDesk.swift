@@ -132,7 +132,9 @@ final class ActivationDesk: Sendable {
             )
         }
         for invited in state.withLock({ $0.activation?.nodes ?? [] }) where invited.step == .invited {
-            guard let answer = try? await NewcomerDoor(invited.address)?.look(within: Self.lookSeconds), answer.id == invited.id else {
+            guard let answer = try? await NewcomerDoor(invited.address)?.look(within: Self.lookSeconds),
+                answer.id == invited.id
+            else {
                 continue
             }
             seen.nodes[invited.id, default: Activation.Sighting.Node()].answers = true

@@ -141,7 +141,8 @@ struct OrderText {
         case .drain(let id): "\(id) gives all that it holds to others"
         case .resume(let id): "\(id) gets its share again"
         case .remove(let ids):
-            ids.map(\.description).sorted().joined(separator: " and ") + (ids.count == 1 ? " loses its place" : " lose their places")
+            ids.map(\.description).sorted().joined(separator: " and ")
+                + (ids.count == 1 ? " loses its place" : " lose their places")
         case .replace(let id, let heir): "\(heir) takes over what \(id) held"
         case .weight(let id, let weight): "the weight of \(id) becomes \(weight)"
         case .zone(let id, let zone): "the zone of \(id) becomes \(zone)"

@@ -116,6 +116,35 @@ import Testing
         #expect(two.sentence.hasPrefix("impaired: 1,024 of 1,024 partitions have lost their majority (b and c)"))
     }
 
+    @Test("what a lost disk held is missed until its place is filled, and two such disks are given up by an order")
+    func refilled() {
+        func lose(_ indices: [Int], _ facts: inout ClusterFacts) {
+            for index in indices { facts.nodes[index].isRefilled = true }
+            let lost = indices.map { facts.nodes[$0].id }
+            facts.holders = facts.holders.map { set in
+                HolderSet(
+                    current: set.current.map { lost.contains($0) ? HolderSet.lost : $0 },
+                    next: set.current
+                )
+            }
+        }
+        let one = Self.health(3) { lose([1], &$0) }
+        #expect(one.level == .degraded && one.findings.map(\.code) == ["holder-refilled"])
+        let message = "b came back without what it held and is being filled: 1,024 of 1,024 partitions miss a copy"
+        #expect(one.sentence == "degraded: \(message), everything is served")
+
+        let two = Self.health(3) { lose([1, 2], &$0) }
+        #expect(two.level == .impaired && two.findings[0].code == "majority-lost")
+        #expect(two.findings[0].message.contains("(b and c)") && two.findings[0].advice.contains("meshd node forget b"))
+
+        let away = Self.health(3) {
+            lose([1], &$0)
+            $0.nodes[2].state = .dead
+            $0.nodes[2].condition = nil
+        }
+        #expect(away.findings[0].message.contains("(b and c)") && away.findings[0].advice == "start c again")
+    }
+
     @Test("of more nodes than copies, two dead ones cost only the partitions that both hold")
     func fiveNodes() {
         let health = Self.health(5) {

@@ -28,6 +28,8 @@ extension ClusterFacts {
             var node = nodes[member.node] ?? Node(id: member.node, name: String(member.node.description.prefix(8)))
             node.zone = member.zone
             node.weight = member.weight
+            // A second entry is that of the newest store.
+            node.isRefilled = node.place != nil
             node.place = member.state
             nodes[member.node] = node
         }

@@ -16,6 +16,8 @@ package struct ClusterFacts: Sendable {
         package var place: LayoutMember.State?
         /// It lost its place by an order, and gets none by itself.
         package var isRemoved = false
+        /// Its former store is gone, and this one is being filled in its place.
+        package var isRefilled = false
         /// Its own words; nil when it did not answer.
         package var condition: NodeCondition?
 

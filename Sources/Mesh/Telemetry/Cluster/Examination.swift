@@ -20,14 +20,18 @@ struct Examination {
         let objects = facts.holders.prefix(Partition.count)
         partitions = objects.count
         lostPartitions = objects.count { !$0.canReachQuorum(without: lost) }
-        reducedPartitions = objects.count { set in set.everyone.contains { lost.contains($0) } }
+        reducedPartitions = objects.count { set in
+            set.current.contains { $0 == HolderSet.lost || lost.contains($0) }
+                || set.everyone.contains(where: lost.contains)
+        }
         isSmallStateLost = facts.holders.dropFirst(Partition.count).contains { !$0.canReachQuorum(without: lost) }
     }
 
     var findings: [Finding] {
         // Who is out hears from nobody, and what it believes of the others is old.
         guard removal.isEmpty else { return removal }
-        return isolation + majority + failures + absences + disks + damage + silence + backlog + collection + movement
+        return isolation + majority + failures + absences + refills + disks + damage + silence + backlog + collection
+            + movement
             + copies
             + arrivals
     }
@@ -67,19 +71,30 @@ struct Examination {
     }
 
     private var majority: [Finding] {
-        let gone = facts.members.filter { !$0.isReachable }.map(\.name).sorted()
+        let gone = facts.members.filter { !$0.isReachable || $0.isRefilled }.map(\.name).sorted()
         var found: [Finding] = []
         if lostPartitions > 0 {
             let message =
                 "\(count(lostPartitions)) of \(count(Partition.count)) partitions have lost their majority "
                 + "(\(Wording.list(gone))): their keys answer 503"
-            found.append(Finding("majority-lost", .error, gone, message, advice: "start \(Wording.list(gone)) again"))
+            found.append(Finding("majority-lost", .error, gone, message, advice: adviceForMajority))
         }
         if isSmallStateLost {
             let message = "most voters are gone: buckets, keys, settings and the layout cannot be changed"
-            found.append(Finding("voters-lost", .error, gone, message, advice: "start \(Wording.list(gone)) again"))
+            found.append(Finding("voters-lost", .error, gone, message, advice: adviceForMajority))
         }
         return found
+    }
+
+    /// Who is away may come back; what a lost disk held does not, and has to be given up.
+    private var adviceForMajority: String {
+        let away = facts.members.filter { !$0.isReachable }.map(\.name).sorted()
+        guard away.isEmpty else { return "start \(Wording.list(away)) again" }
+        let empty = facts.members.filter(\.isRefilled).map(\.name).sorted()
+        guard let first = empty.first else { return "" }
+        let disks =
+            empty.count == 1 ? "the former disk of \(first)" : "one of the former disks of \(Wording.list(empty))"
+        return "give the node \(disks) back, or give up what it held with `meshd node forget \(first)`"
     }
 
     private var failures: [Finding] {
@@ -123,6 +138,22 @@ struct Examination {
                     + "`meshd node remove \(node.name)`"
                 return Finding("holder-dead", .warning, [node.name], message, advice: advice)
             }
+        }
+    }
+
+    /// What a disk held is gone until the others have filled the new one.
+    private var refills: [Finding] {
+        facts.members.filter { $0.isRefilled && $0.isReachable }.map { node in
+            let message =
+                "\(node.name) came back without what it held and is being filled: \(count(reducedPartitions)) of "
+                + "\(count(Partition.count)) partitions miss a copy"
+            return Finding(
+                "holder-refilled",
+                .warning,
+                [node.name],
+                message,
+                advice: "keep the others running meanwhile"
+            )
         }
     }
 
