@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Walks the console of a mesh with a real browser, the way a person would.
 
-Signs in (once wrongly), makes a bucket, uploads and downloads, looks where a key is, makes and deletes an access key,
-changes a weight, pauses and resumes, makes a node package, kills a node and sees it dead, and signs out. With --pictures it leaves a
-screenshot of every page, wide and narrow. Exits with 0 when everything was as it should be and the browser complained of
-nothing.
+Signs in (once wrongly), makes a bucket, uploads and downloads, looks where a key is, makes and deletes an access key
+after its holder has looked around as a viewer and an operator, changes a weight, pauses and resumes, makes a node
+package, kills a node and sees it dead, and signs out. With --pictures it leaves a screenshot of every page, wide and
+narrow. Exits with 0 when everything was as it should be and the browser complained of nothing.
 
     console-walk.py --url http://127.0.0.1:9001 --access-key K --secret-key S [--kill NAME=PID] [--pictures DIR]
 
@@ -64,14 +64,42 @@ def storage(page, folder):
     page.wait_for_selector(f'a:text-is("{BUCKET}")', state="detached")
 
 
-def keys(page):
+def lesser(browser, base, key, secret, complaints):
+    """Somebody with a role below admin; what he may not do is not offered."""
+    page = browser.new_context().new_page()
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(base)
+    page.wait_for_selector(".signin")
+    page.fill("[name=accessKey]", key)
+    page.fill("[name=secretKey]", secret)
+    page.press("[name=secretKey]", "Enter")
+    page.wait_for_selector(".hero")
+    return page
+
+
+def keys(page, browser, base, complaints):
     page.click("nav >> text=Keys")
     page.click("text=New key")
+    page.select_option("dialog [name=role]", "viewer")
     page.click("dialog >> button.primary")
     page.wait_for_selector("text=Keep the secret now")
-    made = page.text_content("dialog code >> nth=0")
+    made, secret = [page.text_content(f"dialog code >> nth={place}") for place in (0, 1)]
     page.keyboard.press("Escape")
     row = f'tr:has-text("{made}")'
+    viewer = lesser(browser, base, made, secret, complaints)
+    viewer.click("nav >> text=Keys")
+    viewer.wait_for_selector(f"{row} >> text=viewer")
+    assert viewer.query_selector("text=New key") is None and viewer.query_selector(f"{row} >> text=Role…") is None
+    viewer.click("nav >> text=Movements")
+    viewer.wait_for_selector("text=Nothing waits")
+    assert viewer.query_selector('button:text-is("Pause")') is None
+    page.click(f"{row} >> text=Role…")
+    page.select_option("dialog [name=role]", "operator")
+    page.click("dialog >> button.primary")
+    page.wait_for_selector(f"{row} >> text=operator")
+    viewer.reload()
+    viewer.wait_for_selector('button:text-is("Pause")')
+    viewer.context.close()
     page.click(f"{row} >> text=Disable…")
     page.click("dialog >> button.danger")
     page.wait_for_selector(f"{row} >> text=disabled")
@@ -175,7 +203,7 @@ def main():
         sign_in(page, args, args.secret_key)
         page.wait_for_selector(".hero")
         storage(page, folder)
-        keys(page)
+        keys(page, browser, base, complaints)
         orders(page)
         package(page)
         pictures(browser, args, base)

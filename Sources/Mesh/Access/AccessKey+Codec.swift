@@ -11,9 +11,10 @@ internal import Store
 /// | 3   | created, milliseconds, 8 bytes           | once         |
 /// | 4   | flags: 1 disabled, 2 admin, 4 may create | once         |
 /// | 5   | bucket id (8 bytes), grant (1 byte)      | 0 to 8,192   |
+/// | 128 | role: 1 viewer, 2 operator               | at most once |
 ///
 /// Tags from 128 on may be skipped by those who do not know them. A lower one that is unknown may be a restriction, so
-/// the key is refused rather than believed to be stronger than it is.
+/// the key is refused rather than believed to be stronger than it is. A role only adds, so builds without it may skip it.
 extension AccessKey {
     private static let version: UInt8 = 1
 
@@ -23,6 +24,7 @@ extension AccessKey {
         static let created: UInt8 = 3
         static let flags: UInt8 = 4
         static let grant: UInt8 = 5
+        static let role: UInt8 = 128
         static let optionalFirst: UInt8 = 128
     }
 
@@ -41,6 +43,7 @@ extension AccessKey {
         for (bucket, grant) in grants.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             field(Tag.grant, Self.bigEndian(bucket.rawValue) + [grant.rawValue])
         }
+        if let role, role != .admin { field(Tag.role, [role.rawValue]) }
         return out
     }
 
@@ -52,6 +55,7 @@ extension AccessKey {
         var secret: Secret?
         var created: UInt64?
         var flags: UInt8?
+        var role: Role?
         var grants: [BucketID: Grant] = [:]
         while !rest.isEmpty {
             guard rest.count >= 3 else { return nil }
@@ -73,6 +77,9 @@ extension AccessKey {
             case Tag.grant where count == 9 && value[8] <= Grant.owner.rawValue && grants.count < Self.grantsMax:
                 let bucket = BucketID(rawValue: Self.word(value[0..<8]))
                 guard grants.updateValue(Grant(rawValue: value[8]), forKey: bucket) == nil else { return nil }
+            case Tag.role where role == nil && count == 1:
+                // One that only a newer build knows gives nothing here.
+                role = Role(rawValue: value[0]).flatMap { $0 == .admin ? nil : $0 }
             case Tag.optionalFirst...:
                 break
             default:
@@ -84,7 +91,7 @@ extension AccessKey {
         else { return nil }
         self.init(id: id, secret: secret, createdMillis: created)
         self.isDisabled = flags & 1 != 0
-        self.isAdmin = flags & 2 != 0
+        self.role = flags & 2 != 0 ? .admin : role
         self.mayCreateBuckets = flags & 4 != 0
         self.grants = grants
     }

@@ -14,11 +14,11 @@ extension AdminFace {
             try await Self.yes(answer(bucket(context.parameters.require("bucket"))))
         }
         api.delete("buckets/:bucket") { _, context in
-            try await deleteBucket(context.parameters.require("bucket"))
+            try await deleteBucket(bucket(of: context, for: .owner).name)
         }
         api.put("buckets/:bucket/versioning") { request, context in
             let change = try await Self.body(VersioningChange.self, of: request)
-            return try await setVersioning(change.versioning, of: context.parameters.require("bucket"))
+            return try await setVersioning(change.versioning, of: bucket(of: context, for: .owner))
         }
         api.put("buckets/:bucket/copies") { request, context in
             let change = try await Self.body(CopiesChange.self, of: request)
@@ -66,9 +66,9 @@ extension AdminFace {
         }
     }
 
-    private func setVersioning(_ text: String, of name: String) async throws -> Response {
+    private func setVersioning(_ text: String, of bucket: Bucket) async throws -> Response {
         let versioning = try Self.versioning(text)
-        var bucket = try await bucket(name)
+        var bucket = bucket
         guard versioning != .off || bucket.versioning == .off else {
             throw AdminError(.conflict, "versioning_was_on", "versioning that was on can only be suspended")
         }
@@ -76,7 +76,7 @@ extension AdminFace {
         case .done:
             bucket.versioning = versioning
             return try Self.yes(answer(bucket))
-        case .noSuchBucket: throw AdminError(.notFound, "no_such_bucket", "there is no bucket \(name)")
+        case .noSuchBucket: throw AdminError(.notFound, "no_such_bucket", "there is no bucket \(bucket.name)")
         case let other: throw Self.unexpected(other)
         }
     }

@@ -29,7 +29,7 @@ extension AdminFace {
         cluster.get("ring") { _, _ in try await Self.yes(board.ring()) }
         cluster.get("movements") { _, _ in try await Self.yes(board.movements()) }
         addRepair(to: cluster.group("repair"))
-        cluster.get("where") { request, _ in
+        cluster.get("where") { request, context in
             let query = request.uri.queryParameters
             guard let name = query["bucket"].map(String.init), let key = query["key"].map(String.init) else {
                 throw AdminError(.badRequest, "invalid", "name a bucket and a key: ?bucket=B&key=K")
@@ -38,7 +38,7 @@ extension AdminFace {
             guard (1...Key.bytesMax).contains(bytes.count) else {
                 throw AdminError(.badRequest, "invalid", "a key has 1 to \(Key.bytesMax) bytes")
             }
-            return try await Self.yes(board.whereIs(bucket(name), Key(bytes)))
+            return try await Self.yes(board.whereIs(bucket(name, of: context, for: .read), Key(bytes)))
         }
     }
 

@@ -17,9 +17,10 @@ extension AdminFace {
         }
         api.patch("keys/:id") { request, context in
             let change = try await Self.body(KeyChange.self, of: request)
+            let role = try Self.role(change.role, isAdmin: change.admin)
             let key = try await node.accessKeys.update(context.parameters.require("id")) { key in
                 key.isDisabled = change.disabled ?? key.isDisabled
-                key.isAdmin = change.admin ?? key.isAdmin
+                key.role = role.map(\.value) ?? key.role
                 key.mayCreateBuckets = change.createBuckets ?? key.mayCreateBuckets
             }
             return try Self.yes(Self.answer(key, bucketNames()))
@@ -53,13 +54,28 @@ extension AdminFace {
             secret: new.secret.map { Secret($0) } ?? SecureRandom.secretKey(),
             createdMillis: JSON.nowMillis()
         )
-        key.isAdmin = new.admin ?? false
+        key.role = try Self.role(new.role, isAdmin: new.admin)?.value
         key.mayCreateBuckets = new.createBuckets ?? false
         try await node.accessKeys.add(key)
         var answer = Self.answer(key, bucketNames())
         // Who imports a key knows its secret; who makes one sees it here and nowhere else.
         if new.secret == nil { answer.secret = key.secret.revealed }
         return try Self.yes(answer, status: .created)
+    }
+
+    /// A role that was named, which may be none; nil when none was named.
+    private struct Named {
+        let value: Role?
+    }
+
+    private static func role(_ name: String?, isAdmin: Bool?) throws -> Named? {
+        guard let name else { return isAdmin.map { Named(value: $0 ? .admin : nil) } }
+        guard isAdmin == nil else { throw AdminError(.badRequest, "invalid", "name role or admin, not both") }
+        guard name != KeyAnswer.noRole else { return Named(value: nil) }
+        guard let role = Role(name: name) else {
+            throw AdminError(.badRequest, "invalid", "role is one of none, viewer, operator, admin")
+        }
+        return Named(value: role)
     }
 
     private func bucketNames() -> [BucketID: String] {
@@ -85,6 +101,7 @@ extension AdminFace {
             created: JSON.date(millis: key.createdMillis),
             disabled: key.isDisabled,
             admin: key.isAdmin,
+            role: key.role?.name ?? KeyAnswer.noRole,
             createBuckets: key.mayCreateBuckets,
             grants: key.grants.compactMap { bucket, grant in
                 names[bucket].map { .init(bucket: $0, rights: grant.names) }

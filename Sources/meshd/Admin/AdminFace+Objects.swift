@@ -15,20 +15,20 @@ extension AdminFace {
 
     func addObjects(to api: RouterGroup<AdminContext>) {
         api.get("buckets/:bucket/objects") { request, context in
-            try await listObjects(bucket(context.parameters.require("bucket")), request)
+            try await listObjects(bucket(of: context, for: .read), request)
         }
         api.get("buckets/:bucket/object") { request, context in
             try await sendObject(
-                bucket(context.parameters.require("bucket")),
+                bucket(of: context, for: .read),
                 Self.key(request),
                 Self.version(request) ?? .current
             )
         }
         api.put("buckets/:bucket/object") { request, context in
-            try await takeObject(bucket(context.parameters.require("bucket")), Self.key(request), request)
+            try await takeObject(bucket(of: context, for: .write), Self.key(request), request)
         }
         api.delete("buckets/:bucket/object") { request, context in
-            let (bucket, key) = (try await bucket(context.parameters.require("bucket")), try Self.key(request))
+            let (bucket, key) = (try await bucket(of: context, for: .write), try Self.key(request))
             switch try await node.coordinator.commit(.delete(bucket.id, key, .none)) {
             case .done, .noSuchKey: return try Self.yes(Nothing())
             case let other: throw Self.refusal(other, bucket)

@@ -64,6 +64,13 @@ extension AdminFace {
         isForced: Bool = false,
         wishes: [@Sendable (NodeID) -> LayoutWish]
     ) async throws -> Response {
+        guard !isForced || context.role == .admin else {
+            throw AdminError(
+                .forbidden,
+                "needs_admin",
+                "what may lose data is ordered by an admin: force is not for operators"
+            )
+        }
         let id = try await nodeID(context.parameters.require("name"))
         if let preview = try await preview(request, wishes.map { $0(id) }) { return preview }
         var sentences: [String] = []

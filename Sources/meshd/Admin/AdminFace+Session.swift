@@ -44,7 +44,7 @@ extension AdminFace {
             SessionAnswer(
                 kind: kind,
                 name: name,
-                role: "admin",
+                role: signed.role.name,
                 endsAt: signed.token.endsAt,
                 changeMark: signed.changeMark,
                 node: node.settings.name,

@@ -46,10 +46,10 @@ extension AdminFace {
 
     func addVersions(to api: RouterGroup<AdminContext>) {
         api.get("buckets/:bucket/versions") { request, context in
-            try await versions(bucket(context.parameters.require("bucket")), Self.key(request))
+            try await versions(bucket(of: context, for: .read), Self.key(request))
         }
         api.delete("buckets/:bucket/version") { request, context in
-            let bucket = try await bucket(context.parameters.require("bucket"))
+            let bucket = try await bucket(of: context, for: .write)
             guard let version = try Self.version(request) else { throw Self.noVersion }
             switch try await node.coordinator.commit(.deleteVersion(bucket.id, Self.key(request), version, .none)) {
             case .done, .noSuchKey: return try Self.yes(Nothing())
@@ -57,13 +57,13 @@ extension AdminFace {
             }
         }
         api.post("buckets/:bucket/restore") { request, context in
-            let bucket = try await bucket(context.parameters.require("bucket"))
+            let bucket = try await bucket(of: context, for: .write)
             guard let version = try Self.version(request) else { throw Self.noVersion }
             return try await restore(Self.key(request), version, in: bucket)
         }
         api.post("buckets/:bucket/share") { request, context in
             let share = try await Self.body(NewShare.self, of: request)
-            let bucket = try await bucket(context.parameters.require("bucket"))
+            let bucket = try await bucket(of: context, for: .read)
             return try Self.yes(try link(share, bucket, context, request.head.authority ?? ""))
         }
     }

@@ -34,6 +34,7 @@ struct AdminFace: Sendable {
         addConsent(toOpen: router.group("api/v1"))
         let api = router.group("api/v1").add(middleware: AdminGate(node: node, sessions: sessions))
             .add(middleware: AuditTrail(events: node.events))
+            .add(middleware: RoleGate())
         addStatus(to: api)
         addEvents(to: api)
         addHistory(to: api)

@@ -14,6 +14,8 @@ struct AdminContext: RequestContext {
     var who = "unknown"
     /// Nothing for who came with an admin token.
     var accessKey: String?
+    /// Least before the gate.
+    var role = Role.viewer
 
     init(source: Source) {
         coreContext = .init(source: source)
@@ -52,6 +54,7 @@ struct AdminGate: RouterMiddleware {
             }
             var context = context
             context.who = "the token of \(node.settings.name)"
+            context.role = .admin
             return try await next(request, context)
         }
         guard let signed = try await sessions.session(of: request.headers) else { throw Self.nobody }
@@ -62,6 +65,7 @@ struct AdminGate: RouterMiddleware {
         }
         var context = context
         context.who = signed.who
+        context.role = signed.role
         if case .accessKey(let id) = signed.token.subject { context.accessKey = id }
         return try await next(request, context)
     }

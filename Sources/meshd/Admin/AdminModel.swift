@@ -95,6 +95,8 @@ struct VersioningChange: Codable, Sendable {
 }
 
 struct KeyAnswer: Codable, Sendable {
+    static let noRole = "none"
+
     struct BucketGrant: Codable, Sendable {
         var bucket: String
         /// Of `read`, `write`, `owner`.
@@ -105,6 +107,8 @@ struct KeyAnswer: Codable, Sendable {
     var created: String
     var disabled: Bool
     var admin: Bool
+    /// `admin`, `operator`, `viewer` or `none`.
+    var role: String
     var createBuckets: Bool
     var grants: [BucketGrant]
     /// Only in the answer to the creation of a key.
@@ -120,12 +124,15 @@ struct NewKey: Codable, Sendable {
     var id: String?
     var secret: String?
     var admin: Bool?
+    /// As in the answer; `admin` is the older way to say one of them.
+    var role: String?
     var createBuckets: Bool?
 }
 
 struct KeyChange: Codable, Sendable {
     var disabled: Bool?
     var admin: Bool?
+    var role: String?
     var createBuckets: Bool?
 }
 

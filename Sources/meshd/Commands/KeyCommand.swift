@@ -8,8 +8,8 @@ struct KeyCommand: AsyncParsableCommand {
         commandName: "key",
         abstract: "List and change access keys and what they may do.",
         subcommands: [
-            List.self, Create.self, Import.self, Show.self, Disable.self, Enable.self, Delete.self, GrantRights.self,
-            Revoke.self,
+            List.self, Create.self, Import.self, Show.self, SetRole.self, Disable.self, Enable.self, Delete.self,
+            GrantRights.self, Revoke.self,
         ]
     )
 
@@ -17,10 +17,13 @@ struct KeyCommand: AsyncParsableCommand {
         Table.text(
             header: ["KEY", "CREATED", "STATE", "ROLE", "GRANTS"],
             rows: keys.map { key in
-                let role = key.admin ? "admin" : key.createBuckets ? "creates buckets" : "-"
+                let parts = [
+                    key.role == KeyAnswer.noRole ? nil : key.role, key.createBuckets ? "creates buckets" : nil,
+                ]
+                let role = parts.compactMap(\.self).joined(separator: ", ")
                 let grants = key.grants.map { "\($0.bucket):\($0.rights.joined(separator: "+"))" }
                 return [
-                    key.id, key.created, key.disabled ? "disabled" : "enabled", role,
+                    key.id, key.created, key.disabled ? "disabled" : "enabled", role.isEmpty ? "-" : role,
                     grants.isEmpty ? "-" : grants.joined(separator: " "),
                 ]
             }
@@ -45,14 +48,34 @@ struct KeyCommand: AsyncParsableCommand {
         }
     }
 
+    /// What a new key may do beside its grants.
+    struct Powers: ParsableArguments {
+        @Flag(name: .customLong("full-access"), help: "It may do everything: the role admin.") var admin = false
+        @Option(help: "Opens the console as viewer (sees all) or operator (runs the mesh); buckets need grants.")
+        var role: RoleName?
+        @Flag(help: "It may create buckets, which it then owns.") var createBuckets = false
+
+        func validate() throws {
+            guard !admin || role == nil else { throw ValidationError("give --full-access or --role, not both") }
+        }
+
+        func key(id: String?, secret: String?) -> NewKey {
+            let role = admin ? RoleName.admin : role
+            return NewKey(id: id, secret: secret, role: role?.rawValue, createBuckets: createBuckets)
+        }
+    }
+
+    enum RoleName: String, ExpressibleByArgument, CaseIterable {
+        case none, viewer, `operator`, admin
+    }
+
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Make a key; its secret is shown this once.")
-        @Flag(name: .customLong("full-access"), help: "It may do everything.") var admin = false
-        @Flag(help: "It may create buckets, which it then owns.") var createBuckets = false
+        @OptionGroup var powers: Powers
         @OptionGroup var options: ClientOptions
 
         func run() async throws {
-            let body = try JSON.bytes(NewKey(id: nil, secret: nil, admin: admin, createBuckets: createBuckets))
+            let body = try JSON.bytes(powers.key(id: nil, secret: nil))
             let answer = try await options.client().call(.POST, "keys", body: body, as: KeyAnswer.self)
             try options.show(answer) { "access key  \($0.id)\nsecret key  \($0.secret ?? "")" }
         }
@@ -64,8 +87,7 @@ struct KeyCommand: AsyncParsableCommand {
                 "Take over a key that exists elsewhere; its secret is read from MESHD_SECRET_KEY or standard input."
         )
         @Argument var id: String
-        @Flag(name: .customLong("full-access"), help: "It may do everything.") var admin = false
-        @Flag(help: "It may create buckets, which it then owns.") var createBuckets = false
+        @OptionGroup var powers: Powers
         @OptionGroup var options: ClientOptions
 
         func run() async throws {
@@ -76,7 +98,7 @@ struct KeyCommand: AsyncParsableCommand {
             guard let secret = processEnvironment()["MESHD_SECRET_KEY"] ?? readLine(), !secret.isEmpty else {
                 throw ValidationError("no secret key was given")
             }
-            let body = try JSON.bytes(NewKey(id: id, secret: secret, admin: admin, createBuckets: createBuckets))
+            let body = try JSON.bytes(powers.key(id: id, secret: secret))
             let answer = try await options.client().call(.POST, "keys", body: body, as: KeyAnswer.self)
             try options.show(answer) { "imported \($0.id)" }
         }
@@ -91,6 +113,20 @@ struct KeyCommand: AsyncParsableCommand {
             let answer = try await options.client().call(.GET, path(id), as: KeyAnswer.self)
             try options.show(answer) { table([$0]) }
         }
+    }
+
+    struct SetRole: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "role",
+            abstract: "Set what a key may do with the mesh: none, viewer, operator or admin.",
+            discussion:
+                "A session that the key opened has the new role at once. What is in buckets is a matter of grants."
+        )
+        @Argument var id: String
+        @Argument var role: RoleName
+        @OptionGroup var options: ClientOptions
+
+        func run() async throws { try await change(id, KeyChange(role: role.rawValue), options) }
     }
 
     struct Disable: AsyncParsableCommand {

@@ -18,6 +18,7 @@ final class Sessions: Sendable {
         var token: SessionToken
         /// What a change has to repeat.
         var changeMark: String
+        var role: Role
 
         /// For the audit: an access key, or whose admin token it was.
         var who: String {
@@ -65,8 +66,12 @@ final class Sessions: Sendable {
             throw AdminError(.unauthorized, "bad_credentials", "this name and secret do not open the console")
         }
         watch.withLock { $0.succeeded(names) }
-        if case .accessKey(let id) = subject, node.accessKeys.lookup(id)?.isAdmin != true {
-            throw AdminError(.forbidden, "not_admin", "the access key \(id) is no admin: the console is for admins")
+        guard let (_, role) = standing(of: subject) else {
+            throw AdminError(
+                .forbidden,
+                "no_role",
+                "this access key has no role: the console is for viewers, operators and admins"
+            )
         }
         guard let (epoch, secret) = try await node.mesh().sessionSecret() else { throw MeshError.stopped }
         let token = SessionToken(
@@ -76,7 +81,7 @@ final class Sessions: Sendable {
             secret: secret,
             binding: binding
         )
-        return Signed(token: token, changeMark: token.changeMark(secret: secret, binding: binding))
+        return Signed(token: token, changeMark: token.changeMark(secret: secret, binding: binding), role: role)
     }
 
     /// Who this is and by which secret; nil when the secret is wrong. A key that does not exist takes as long.
@@ -100,19 +105,19 @@ final class Sessions: Sendable {
         guard let text = Self.cookie(name, in: headers) else { return nil }
         guard let token = SessionToken(text), token.endsAt > JSON.nowMillis() / 1_000,
             let (_, secret) = try await node.mesh().sessionSecret(token.epoch),
-            let binding = binding(of: token.subject),
+            let (binding, role) = standing(of: token.subject),
             token.isGenuine(secret: secret, binding: binding)
         else { throw AdminError(.unauthorized, "session_over", "the session is over: sign in again") }
-        return Signed(token: token, changeMark: token.changeMark(secret: secret, binding: binding))
+        return Signed(token: token, changeMark: token.changeMark(secret: secret, binding: binding), role: role)
     }
 
-    /// What the subject's token was bound to; nil when it may not come in any more.
-    private func binding(of subject: SessionToken.Subject) -> Secret? {
+    /// What the subject's token is bound to, and what he may do now; nil when he may not come in any more.
+    private func standing(of subject: SessionToken.Subject) -> (binding: Secret, role: Role)? {
         switch subject {
         case .accessKey(let id):
-            guard let key = node.accessKeys.lookup(id), key.isAdmin, !key.isDisabled else { return nil }
-            return key.secret
-        case .bearer: return Self.unbound
+            guard let key = node.accessKeys.lookup(id), let role = key.role, !key.isDisabled else { return nil }
+            return (key.secret, role)
+        case .bearer: return (Self.unbound, .admin)
         }
     }
 

@@ -107,7 +107,7 @@ struct DataDirectory: Sendable {
             throw CommandFailure("the first admin key cannot be used: \(fault)")
         }
         var key = AccessKey(id: id, secret: secret, createdMillis: JSON.nowMillis())
-        key.isAdmin = true
+        key.role = .admin
         return key
     }
 }

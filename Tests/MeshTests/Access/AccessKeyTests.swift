@@ -55,6 +55,27 @@ import Testing
         #expect(AccessKey(encoded: Self.sample.encoded + [200, 0, 1, 0]) != nil)
     }
 
+    @Test("a role goes along, and one that a newer build made up gives nothing")
+    func roles() throws {
+        for role in [Role.viewer, .operator, .admin, nil] {
+            var key = Self.sample
+            key.role = role
+            let read = try #require(AccessKey(encoded: key.encoded))
+            #expect(read.role == role && read.isAdmin == (role == .admin))
+            #expect(role == nil || Role(name: role?.name ?? "") == role)
+        }
+        var plain = Self.sample
+        plain.role = nil
+        for made: UInt8 in [0, 3, 77] {
+            // Not even that of admins: a flag that builds without roles know says so.
+            #expect(AccessKey(encoded: plain.encoded + [128, 0, 1, made])?.role == nil)
+        }
+        var admin = plain
+        admin.role = .admin
+        #expect(AccessKey(encoded: admin.encoded + [128, 0, 1, 1])?.role == .admin)
+        #expect(Role(name: "root") == nil && Role.viewer < .operator && Role.operator < .admin)
+    }
+
     @Test("grants hold for their bucket only, and a disabled admin may do nothing")
     func permissions() {
         var key = Self.sample
@@ -63,7 +84,7 @@ import Testing
         #expect(!key.allows(.read, on: BucketID(rawValue: 8)))
         #expect(key.allows(.owner, on: BucketID(rawValue: .max)))
         #expect(key.allows(.write, on: BucketID(rawValue: .max)))
-        key.isAdmin = true
+        key.role = .admin
         #expect(key.allows(.owner, on: BucketID(rawValue: 8)))
         key.isDisabled = true
         #expect(!key.allows(.read, on: BucketID(rawValue: 7)) && !key.allowsCreatingBuckets)

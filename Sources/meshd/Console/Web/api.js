@@ -8,6 +8,9 @@ let session = null;
 const onSession = new Set();
 
 export const signedIn = () => session;
+// Whether who is signed in has this role or more. The node refuses what is not allowed; pages do not offer it.
+const roles = ['viewer', 'operator', 'admin'];
+export const may = (role) => roles.indexOf(session?.role) >= roles.indexOf(role);
 export const whenSession = (listener) => onSession.add(listener);
 
 function setSession(next) {

@@ -1,7 +1,7 @@
 // Dashboard: how the mesh is, in one sentence; what needs attention and what to do; space; traffic.
 
 import { h, render, ask, notice, words } from './dom.js';
-import { live, history, follow, get, quantile } from './api.js';
+import { live, history, follow, get, quantile, may } from './api.js';
 import { bytes, rate, count, percent, levelKind, severityKind, stateKind, span } from './words.js';
 import { chart, meter, dot } from './charts.js';
 
@@ -64,7 +64,7 @@ export function dashboard(place) {
       h('section', { class: 'card' }, h('div', { class: 'row' }, h('h2', {}, 'Network check'),
         h('button', { onclick: check, disabled: isChecking }, isChecking ? 'Checking…' : 'Check now')),
         checks(diagnoses)),
-      status.enabled ? null : hint());
+      status.enabled || !may('admin') ? null : hint());
   };
 
   draw();

@@ -67,7 +67,7 @@ function who() {
   render(document.getElementById('who'),
     h('span', { class: isLost ? 'link lost' : 'link', title: isLost ? 'Nothing comes from the node.' : '' },
       isLost ? `no word for ${api.link.heardMillis ? span(Date.now() - api.link.heardMillis) : 'some time'}` : `on ${session.node}`),
-    h('span', { class: 'name' }, session.kind === 'token' ? 'operator' : session.name),
+    h('span', { class: 'name' }, session.kind === 'token' ? 'admin token' : session.name, session.role === 'admin' ? '' : ` (${session.role})`),
     h('button', { class: 'small', onclick: () => api.signOut().catch((fault) => notice(fault.message, 'bad')) }, 'Sign out'));
 }
 
@@ -81,7 +81,7 @@ function signInPage() {
     h('img', { src: '/console/icon.svg', alt: '', width: 48, height: 48 }),
     h('h1', {}, 'meshd'),
     way === 'key' ? [
-      h('p', { class: 'quiet' }, 'Sign in with an access key that is an admin. The first start of the mesh printed one.'),
+      h('p', { class: 'quiet' }, 'Sign in with an access key that has a role. The first start of the mesh printed one that is an admin.'),
       fieldView({ name: 'accessKey', label: 'Access key', required: true, autocomplete: 'username', maxlength: 128 }),
       fieldView({ name: 'secretKey', label: 'Secret key', kind: 'password', required: true, maxlength: 128,
         autocomplete: 'current-password' }),

@@ -1,7 +1,7 @@
 // Movements: what moves because the layout changes, what is repaired, what waits, and how fast it may go.
 
 import { h, render, ask, notice } from './dom.js';
-import { live, follow, post } from './api.js';
+import { live, follow, post, may } from './api.js';
 import { bytes, rate, count, percent, span, ago, compare } from './words.js';
 import { meter, dot } from './charts.js';
 
@@ -31,7 +31,7 @@ export function movements(place) {
     const nodes = live.nodes.nodes.filter((node) => node.condition?.repair);
     const isPaused = nodes.some((node) => node.condition.repair.isPaused);
     render(place,
-      h('div', { class: 'row' }, h('h1', {}, 'Movements'), h('span', { class: 'row' },
+      h('div', { class: 'row' }, h('h1', {}, 'Movements'), !may('operator') ? null : h('span', { class: 'row' },
         isPaused ? h('button', { class: 'primary', onclick: () => order('resume') }, 'Resume') : null,
         nodes.every((node) => node.condition.repair.isPaused) ? null : h('button', { onclick: () => order('pause') }, 'Pause'),
         h('button', { onclick: limit }, 'Limit…'),

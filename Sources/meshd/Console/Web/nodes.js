@@ -1,7 +1,7 @@
 // Nodes: all that the mesh tells of each, and what an operator may order about its place.
 
 import { h, render, ask, notice, words, copyButton } from './dom.js';
-import { live, follow, get, post, call, at, download } from './api.js';
+import { live, follow, get, post, call, at, download, may } from './api.js';
 import { bytes, count, percent, span, stateKind, micros, compare, time } from './words.js';
 import { dot, meter } from './charts.js';
 
@@ -25,7 +25,7 @@ export function nodes(place) {
     rows.sort((a, b) => (isDown ? -1 : 1) * compare(value(a), value(b)) || compare(a.name, b.name));
     const gone = live.members.members.filter((line) => !rows.some((row) => row.id === line.id));
     render(place,
-      h('div', { class: 'row' }, h('h1', {}, 'Nodes'), h('div', { class: 'row' },
+      h('div', { class: 'row' }, h('h1', {}, 'Nodes'), !may('admin') ? null : h('div', { class: 'row' },
         h('button', { onclick: () => pack() }, 'Node package'), h('button', { onclick: () => add() }, 'Join token'), h('a', { class: 'button primary', href: '#/mesh' }, 'Add nodes'))),
       h('p', { class: 'quiet' }, `${live.members.agreeing} of ${live.members.present} hold the same view; seen from ${live.members.seenFrom}.`),
       h('section', { class: 'card scroll' }, h('table', { class: 'stack' },
@@ -60,7 +60,7 @@ function line(row, rows) {
   ];
   return h('tr', { key: row.id }, cells.map((cell, index) => h(index === 0 ? 'th' : 'td',
     { 'data-label': columns[index][0], scope: index === 0 ? 'row' : undefined }, cell)),
-  h('td', { class: 'orders' }, h('button', { class: 'small', 'aria-label': `Orders for ${row.name}`, onclick: () => orders(row, rows) }, 'Orders…')));
+  h('td', { class: 'orders' }, may('operator') ? h('button', { class: 'small', 'aria-label': `Orders for ${row.name}`, onclick: () => orders(row, rows) }, 'Orders…') : null));
 }
 
 // Those who are gone are asked no more: what was measured last says nothing of now.
@@ -125,7 +125,7 @@ async function unlessLost(row, action, act) {
   try {
     return await act(false);
   } catch (fault) {
-    if (fault.code !== 'would_lose') throw fault;
+    if (fault.code !== 'would_lose' || !may('admin')) throw fault;
     const text = fault.message.replace(/ ?With --force it is done all the same\./, '');
     setTimeout(() => ask({
       title: `${action} ${row.name} and lose what nobody else has?`, danger: true, action: `${action} all the same`,

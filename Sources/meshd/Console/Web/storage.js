@@ -1,7 +1,7 @@
 // Storage: the buckets.
 
 import { h, render, ask, notice } from './dom.js';
-import { get, post, call, at } from './api.js';
+import { get, post, call, at, may } from './api.js';
 import { count, compare, time } from './words.js';
 
 const versionings = [['off', 'Off: a new object replaces the old one'], ['enabled', 'On: every version is kept'],
@@ -61,7 +61,7 @@ export function storage(place) {
   const draw = () => {
     const shown = (buckets ?? []).filter((bucket) => bucket.name.includes(filter));
     render(place,
-      h('div', { class: 'row' }, h('h1', {}, 'Buckets'), h('button', { class: 'primary', onclick: create }, 'New bucket')),
+      h('div', { class: 'row' }, h('h1', {}, 'Buckets'), may('operator') ? h('button', { class: 'primary', onclick: create }, 'New bucket') : null),
       fault ? h('p', { class: 'fault' }, fault) : null,
       buckets && buckets.length > 10 ? h('p', { class: 'field' }, h('label', { for: 'filter' }, 'Show names with'),
         h('input', { id: 'filter', value: filter, oninput: (event) => { filter = event.target.value; draw(); } })) : null,

@@ -2,7 +2,7 @@
 // goes back to how it was before.
 
 import { h, render, fieldView, notice, words, copyButton } from './dom.js';
-import { live, follow, get, post } from './api.js';
+import { live, follow, get, post, may } from './api.js';
 import { bytes, count, micros, span, percent } from './words.js';
 import { dot, meter } from './charts.js';
 
@@ -28,6 +28,10 @@ const recentMillis = 600000;
 const fresh = () => ({ step: 0, mode: '', found: null, added: [], chosen: new Map(), copies: '', address: '', faults: {}, general: '' });
 
 export function wizard(place) {
+  if (!may('admin')) {
+    render(place, h('h1', { tabindex: -1 }, 'Add nodes'), h('p', { class: 'card' }, 'Whom the mesh trusts is decided by admins: sign in with the access key of one.'));
+    return undefined;
+  }
   draft ??= fresh();
   let activation = null;
   let isSearching = false;
