@@ -16,15 +16,16 @@ package struct EventBook: Sendable {
 
     /// Who shares an allowance: events at once, and events a second after that.
     private enum Source: CaseIterable {
-        case observed, changes, signIns, refusals
+        case observed, changes, refusedChanges, signIns, refusals
 
-        private var isSmall: Bool { self == .signIns || self == .refusals }
+        private var isSmall: Bool { self != .observed && self != .changes }
         var atOnce: Double { isSmall ? 60 : 300 }
         var perSecond: Double { isSmall ? 1 : 20 }
 
         init(_ draft: EventDraft) {
             switch draft.kind {
-            case .audit: self = .changes
+            // Who asks all day for what he may not do must not hide what was done.
+            case .audit: self = draft.severity == .note ? .changes : .refusedChanges
             // Whoever guesses all day must not hide that somebody came in.
             case .signIn: self = draft.severity == .note ? .signIns : .refusals
             default: self = .observed
@@ -35,6 +36,7 @@ package struct EventBook: Sendable {
             switch self {
             case .observed: "of what this node saw"
             case .changes: "of changes"
+            case .refusedChanges: "of refused changes"
             case .signIns: "of sign-ins"
             case .refusals: "of refused sign-ins"
             }

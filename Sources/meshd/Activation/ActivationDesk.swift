@@ -162,10 +162,8 @@ final class ActivationDesk: Sendable {
         case .zone(let index):
             let newcomer = activation.nodes[index]
             guard let id = NodeID(hexadecimal: newcomer.id) else { return }
-            try await wish(.zone(id, newcomer.zone), node, activation.nodes)
-        case .remove(let indices):
-            let ids = indices.compactMap { NodeID(hexadecimal: activation.nodes[$0].id) }
-            try await wish(.remove(Set(ids)), node, activation.nodes)
+            try await note(refusal(of: .zone(id, newcomer.zone), node), activation.nodes)
+        case .remove(let indices): try await remove(indices.map { activation.nodes[$0] }, node)
         case .copies(let wanted):
             guard let bucket = node.coordinator.buckets().first(where: { $0.name == wanted.bucket }) else { return }
             let base = node.coordinator.copies(of: bucket.id)
@@ -173,14 +171,26 @@ final class ActivationDesk: Sendable {
         }
     }
 
-    /// Asks for a change of the layout; a refusal is told and asked again later.
-    private func wish(_ wish: LayoutWish, _ node: Node, _ newcomers: [Activation.Newcomer]) async throws {
-        let refusal: String?
-        switch try? await node.wish(wish, isForced: false) {
-        case .refused(let reason): refusal = reason
-        case .needsForce(let loss): refusal = loss.sentences.joined(separator: " ")
-        case .decided, .alreadySo, .undecided, nil: refusal = nil
+    /// All in one step; where that is refused, those who can go, and first who was there longest ago.
+    private func remove(_ newcomers: [Activation.Newcomer], _ node: Node) async throws {
+        func ids(_ some: [Activation.Newcomer]) -> Set<NodeID> { Set(some.compactMap { NodeID(hexadecimal: $0.id) }) }
+        guard await refusal(of: .remove(ids(newcomers)), node) != nil else { return }
+        for newcomer in newcomers.sorted(by: { $0.aliveMillis < $1.aliveMillis }) {
+            try await note(refusal(of: .remove(ids([newcomer])), node), newcomers)
         }
+    }
+
+    /// Asks for a change of the layout; why not.
+    private func refusal(of wish: LayoutWish, _ node: Node) async -> String? {
+        switch try? await node.wish(wish, isForced: false) {
+        case .refused(let reason): reason
+        case .needsForce(let loss): loss.sentences.joined(separator: " ")
+        case .decided, .alreadySo, .undecided, nil: nil
+        }
+    }
+
+    /// What was refused is asked again later.
+    private func note(_ refusal: String?, _ newcomers: [Activation.Newcomer]) throws {
         guard let refusal else { return }
         let told = newcomers.reduce(refusal) { $0.replacing($1.id, with: $1.name) }
         try change { $0.note(told, $1, isBad: true) }

@@ -22,7 +22,7 @@ extension AdminFace {
         }
         api.put("buckets/:bucket/copies") { request, context in
             let change = try await Self.body(CopiesChange.self, of: request)
-            return try await setCopies(change.copies, of: context.parameters.require("bucket"))
+            return try await setCopies(change.copies, of: context.parameters.require("bucket"), context)
         }
     }
 
@@ -82,9 +82,11 @@ extension AdminFace {
     }
 
     /// A change of the layout: it goes on by itself when it is decided.
-    private func setCopies(_ count: Int, of name: String) async throws -> Response {
+    private func setCopies(_ count: Int, of name: String, _ context: AdminContext) async throws -> Response {
         let wanted = try Self.copies(count)
         let id = try await bucket(name).id
+        // Fewer copies are a matter of what the objects are worth.
+        if wanted < node.coordinator.span(of: id).next { _ = try await bucket(name, of: context, for: .owner) }
         let wish = LayoutWish.copies(id, base: node.coordinator.copies(of: id), wanted: wanted)
         let facts = await ClusterBoard(node: node).look(asksOthers: false).facts
         let answer = try await node.wish(wish, isForced: false)

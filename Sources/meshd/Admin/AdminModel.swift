@@ -107,8 +107,8 @@ struct KeyAnswer: Codable, Sendable {
     var created: String
     var disabled: Bool
     var admin: Bool
-    /// `admin`, `operator`, `viewer` or `none`.
-    var role: String
+    /// `admin`, `operator`, `viewer` or `none`; builds without roles do not say it.
+    var role: String?
     var createBuckets: Bool
     var grants: [BucketGrant]
     /// Only in the answer to the creation of a key.

@@ -63,7 +63,7 @@ struct RoleGate: RouterMiddleware {
     /// What a mesh needs from day to day.
     private static let operators =
         ["config"].map { Call(.get, $0) } + [
-            Call(.post, "buckets"), Call(.put, "buckets/*/copies"), Call(.post, "doctor"), Call(.post, "mesh/probe"),
+            Call(.post, "buckets"), Call(.put, "buckets/*/copies"), Call(.post, "mesh/probe"),
             Call(.patch, "cluster/nodes/*"), Call(.post, "cluster/repair/*"),
         ] + ["drain", "resume", "join", "remove", "forget", "replace"].map { Call(.post, "cluster/nodes/*/\($0)") }
 }

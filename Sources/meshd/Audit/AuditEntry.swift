@@ -14,6 +14,9 @@ struct AuditEntry: Sendable {
     /// `done`, or the code of the refusal.
     var outcome: String
 
+    /// A path is as long as its caller likes.
+    private static let pathMax = 200
+
     /// Fields of requests that are no secrets. All others are left out, whatever they are.
     static let detailNames: Set<String> = [
         "address", "addresses", "admin", "bucket", "bytesPerSecond", "copies", "createBuckets", "disabled", "expires",
@@ -95,9 +98,9 @@ struct AuditEntry: Sendable {
                 taken = part.removingPercentEncoding ?? String(part)
                 return true
             }
-            if fits { return entry.phrase.replacing("*", with: taken) }
+            if fits { return entry.phrase.replacing("*", with: taken.prefix(Self.pathMax)) }
         }
-        return "calls \(method.rawValue) \(path)"
+        return "calls \(method.rawValue) \(path.prefix(Self.pathMax))"
     }
 
     var draft: EventDraft {
@@ -107,7 +110,7 @@ struct AuditEntry: Sendable {
         var draft = EventDraft(.audit, isDone ? .note : .warning, text)
         draft.who = who
         draft.from = from
-        draft.action = "\(method.rawValue) \(path)"
+        draft.action = "\(method.rawValue) \(path.prefix(Self.pathMax))"
         draft.outcome = outcome
         return draft
     }

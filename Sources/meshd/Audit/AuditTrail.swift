@@ -36,7 +36,10 @@ struct AuditTrail: RouterMiddleware {
             events.note(entry.draft)
             return response
         } catch {
-            entry.outcome = AdminError(error).fault.code
+            let refusal = AdminError(error)
+            entry.outcome = refusal.fault.code
+            // What somebody wrote who may not do it is not worth keeping, and may be long.
+            if refusal.status == .forbidden { entry.details = [] }
             events.note(entry.draft)
             throw error
         }

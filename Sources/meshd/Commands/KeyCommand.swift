@@ -18,7 +18,8 @@ struct KeyCommand: AsyncParsableCommand {
             header: ["KEY", "CREATED", "STATE", "ROLE", "GRANTS"],
             rows: keys.map { key in
                 let parts = [
-                    key.role == KeyAnswer.noRole ? nil : key.role, key.createBuckets ? "creates buckets" : nil,
+                    key.admin ? "admin" : key.role == KeyAnswer.noRole ? nil : key.role,
+                    key.createBuckets ? "creates buckets" : nil,
                 ]
                 let role = parts.compactMap(\.self).joined(separator: ", ")
                 let grants = key.grants.map { "\($0.bucket):\($0.rights.joined(separator: "+"))" }
@@ -60,8 +61,15 @@ struct KeyCommand: AsyncParsableCommand {
         }
 
         func key(id: String?, secret: String?) -> NewKey {
-            let role = admin ? RoleName.admin : role
-            return NewKey(id: id, secret: secret, role: role?.rawValue, createBuckets: createBuckets)
+            // As builds without roles understand it, too.
+            let isAdmin = admin || role == .admin
+            return NewKey(
+                id: id,
+                secret: secret,
+                admin: isAdmin ? true : nil,
+                role: isAdmin ? nil : role?.rawValue,
+                createBuckets: createBuckets
+            )
         }
     }
 

@@ -10,9 +10,9 @@ extension AdminFace {
     private static let exportPagesMax = 400
 
     func addEvents(to api: RouterGroup<AdminContext>) {
-        api.get("events") { request, _ in try Self.yes(await events(EventWords(request))) }
-        api.get("events/export") { request, _ in
-            let words = try EventWords(request)
+        api.get("events") { request, context in try Self.yes(await events(EventWords(request, for: context.role))) }
+        api.get("events/export") { request, context in
+            let words = try EventWords(request, for: context.role)
             let format = request.uri.queryParameters["format"].map(String.init) ?? "jsonl"
             guard format == "jsonl" || format == "csv" else {
                 throw AdminError(.badRequest, "invalid", "format is jsonl or csv")

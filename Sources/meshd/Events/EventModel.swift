@@ -44,10 +44,21 @@ struct EventWords {
 
     init() {}
 
-    /// Throws a sentence for what it does not understand.
-    init(_ request: Request) throws(AdminError) {
+    /// Throws a sentence for what it does not understand, and for what this role may not read.
+    init(_ request: Request, for role: Role) throws(AdminError) {
         for (name, value) in request.uri.queryParameters {
             try take(String(name), String(value))
+        }
+        try narrow(to: role)
+    }
+
+    /// Who did what names objects and keys: that is for admins.
+    mutating func narrow(to role: Role) throws(AdminError) {
+        guard role != .admin else { return }
+        let asked = query.kinds.isEmpty ? MeshEvent.Kind.allCases : query.kinds
+        query.kinds = asked.filter { $0 != .audit && $0 != .signIn }
+        guard !query.kinds.isEmpty else {
+            throw AdminError(.forbidden, "not_admin", "who changed what and who signed in is told to admins")
         }
     }
 

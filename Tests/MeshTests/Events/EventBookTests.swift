@@ -43,6 +43,10 @@ import Testing
         #expect(book.note(Self.draft("MK1 signs in", .signIn), nowMillis: 1_000).count == 1)
         #expect(book.note(Self.draft("n2 is dead"), nowMillis: 1_000).count == 1)
         #expect(book.note(Self.draft("a change", .audit), nowMillis: 1_000).count == 1)
+        // Nor does who asks all day for what he may not do.
+        for _ in 0..<500 { _ = book.note(EventDraft(.audit, .warning, "not_operator"), nowMillis: 1_000) }
+        #expect(book.count == 123)
+        #expect(book.note(Self.draft("another change", .audit), nowMillis: 1_000).count == 1)
     }
 
     @Test("what is kept stays within its bytes and its age, the newest last")

@@ -133,6 +133,16 @@ import Testing
         let message = "b came back without what it held and is being filled: 1,024 of 1,024 partitions miss a copy"
         #expect(one.sentence == "degraded: \(message), everything is served")
 
+        // Its former place was given up: who fills it is not among those who have anything yet.
+        let struck = Self.health(3) { facts in
+            facts.nodes[1].isRefilled = true
+            let empty = facts.nodes[1].id
+            facts.holders = facts.holders.map {
+                HolderSet(current: $0.current.filter { $0 != empty }, next: $0.current)
+            }
+        }
+        #expect(struck.findings.first?.message == message)
+
         let two = Self.health(3) { lose([1, 2], &$0) }
         #expect(two.level == .impaired && two.findings[0].code == "majority-lost")
         #expect(two.findings[0].message.contains("(b and c)") && two.findings[0].advice.contains("meshd node forget b"))

@@ -17,12 +17,14 @@ struct Examination {
     init(_ facts: ClusterFacts) {
         self.facts = facts
         let lost = facts.nodes.filter { !$0.isReachable }.map(\.id)
+        let refilled = facts.nodes.filter(\.isRefilled).map(\.id)
         let objects = facts.holders.prefix(Partition.count)
         partitions = objects.count
         lostPartitions = objects.count { !$0.canReachQuorum(without: lost) }
         reducedPartitions = objects.count { set in
-            set.current.contains { $0 == HolderSet.lost || lost.contains($0) }
-                || set.everyone.contains(where: lost.contains)
+            // The place of a store that is gone may have been given up: then only the one that fills it tells of it.
+            set.everyone.contains(where: lost.contains) || set.current.contains(HolderSet.lost)
+                || set.next?.contains { refilled.contains($0) && !set.current.contains($0) } == true
         }
         isSmallStateLost = facts.holders.dropFirst(Partition.count).contains { !$0.canReachQuorum(without: lost) }
     }
