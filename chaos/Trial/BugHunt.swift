@@ -73,6 +73,8 @@ struct BugHunt: Sendable {
             seconds: 30,
             rate: 120,
             faults: [.isolate],
+            // Long, so that a node is cut off when the load ends: what it misses then, no comparison has found yet.
+            lasting: 9000...12000,
             crew: { ($0.registers, $0.shelves) = (4, 4) },
             finds: [.converged]
         ),

@@ -22,10 +22,15 @@ extension Layout {
 
     package func judge(_ wish: LayoutWish, isForced: Bool, around: LayoutSurroundings) -> WishVerdict {
         let verdict = judgeAlone(wish, isForced, around)
-        guard case .propose(let next, _) = verdict, !givesUpTheDead(wish, around) else { return verdict }
+        guard case .propose(let next, let notes) = verdict else { return verdict }
         let away = missing(after: next, around)
-        guard away.isEmpty else { return .refused(Self.awaited(away, for: "Some keys would have no majority")) }
-        return verdict
+        guard !away.isEmpty else { return verdict }
+        // Nothing leads out of it but to give up one after the other.
+        guard givesUpTheDead(wish, around) else {
+            return .refused(Self.awaited(away, for: "Some keys would have no majority"))
+        }
+        let names = Wording.list(away.map(\.description))
+        return .propose(next, notes: notes + ["Some keys have no majority until \(names) is back or removed too."])
     }
 
     private func judgeAlone(_ wish: LayoutWish, _ isForced: Bool, _ around: LayoutSurroundings) -> WishVerdict {

@@ -80,6 +80,43 @@ import Testing
         }
     }
 
+    @Test("who is away can be given up beside another one that is away; keys in few copies that then wait are told")
+    func deadBesideDead() throws {
+        for (nodes, zones) in [(4, ["a"]), (5, ["a", "b"]), (7, ["a", "b", "c"])] {
+            let stable = LayoutSample.stable(nodes, zones: zones)
+            let joining = try #require(stable.adding([LayoutSample.newcomer(nodes + 1, zone: "a")]))
+            for layout in [stable, joining] {
+                for (first, second) in [(2, 3), (3, 2), (nodes, 1)] {
+                    let around = LayoutSample.around(layout, without: [first, second], copies: [1, 2, 3, 5])
+                    let wish = LayoutWish.remove([LayoutSample.id(first)])
+                    guard case .propose(let next, let notes) = layout.judge(wish, isForced: true, around: around) else {
+                        Issue.record("\(first) of \(nodes) cannot be given up")
+                        continue
+                    }
+                    let missing = layout.missing(after: next, around)
+                    let told = "no majority until \(LayoutSample.id(second)) is back or removed too"
+                    #expect(missing.isEmpty || missing == [LayoutSample.id(second)])
+                    #expect(notes.contains { $0.contains(told) } == !missing.isEmpty)
+                    let usual = LayoutSample.around(layout, without: [first, second], copies: [3, 5])
+                    #expect(layout.missing(after: next, usual) == [], "\(first) of \(nodes), \(second) is away too")
+                    // The way out.
+                    let both = LayoutSample.around(next, without: [first, second], copies: [1, 2, 3, 5])
+                    guard
+                        case .propose(let last, _) = next.judge(
+                            .remove([LayoutSample.id(second)]),
+                            isForced: true,
+                            around: both
+                        )
+                    else {
+                        Issue.record("\(second) of \(nodes) cannot be given up after \(first)")
+                        continue
+                    }
+                    #expect(next.missing(after: last, both).isEmpty)
+                }
+            }
+        }
+    }
+
     @Test("two that are away and that too much would be missing without go one after the other")
     func deadTwo() {
         let layout = LayoutSample.stable(4)
