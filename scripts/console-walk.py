@@ -27,8 +27,8 @@ BUCKET = "made-by-the-walk"
 EVIL = "<img src=x onerror=alert(1)>.txt"
 
 
-def sign_in(page, args, secret):
-    page.fill("[name=accessKey]", args.access_key)
+def sign_in(page, key, secret):
+    page.fill("[name=accessKey]", key)
     page.fill("[name=secretKey]", secret)
     page.press("[name=secretKey]", "Enter")
 
@@ -64,20 +64,18 @@ def storage(page, folder):
     page.wait_for_selector(f'a:text-is("{BUCKET}")', state="detached")
 
 
-def lesser(browser, base, key, secret, complaints):
-    """Somebody with a role below admin; what he may not do is not offered."""
+def visitor(browser, base, key, secret, complain):
+    """The dashboard in another browser, signed in with this key."""
     page = browser.new_context().new_page()
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("pageerror", complain)
     page.goto(base)
     page.wait_for_selector(".signin")
-    page.fill("[name=accessKey]", key)
-    page.fill("[name=secretKey]", secret)
-    page.press("[name=secretKey]", "Enter")
+    sign_in(page, key, secret)
     page.wait_for_selector(".hero")
     return page
 
 
-def keys(page, browser, base, complaints):
+def keys(page, browser, base, complain):
     page.click("nav >> text=Keys")
     page.click("text=New key")
     page.select_option("dialog [name=role]", "viewer")
@@ -86,7 +84,7 @@ def keys(page, browser, base, complaints):
     made, secret = [page.text_content(f"dialog code >> nth={place}") for place in (0, 1)]
     page.keyboard.press("Escape")
     row = f'tr:has-text("{made}")'
-    viewer = lesser(browser, base, made, secret, complaints)
+    viewer = visitor(browser, base, made, secret, complain)
     viewer.click("nav >> text=Keys")
     viewer.wait_for_selector(f"{row} >> text=viewer")
     assert viewer.query_selector("text=New key") is None and viewer.query_selector(f"{row} >> text=Role…") is None
@@ -161,7 +159,7 @@ def pictures(browser, args, base):
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
         page = context.new_page()
         page.goto(base)
-        sign_in(page, args, args.secret_key)
+        sign_in(page, args.access_key, args.secret_key)
         page.wait_for_selector(".hero")
         for name in PAGES:
             page.goto(f"{base}#/{name}")
@@ -198,12 +196,12 @@ def main():
         page.on("dialog", lambda dialog: (complaints.append("a script ran: " + dialog.message), dialog.dismiss()))
         page.goto(base)
         page.wait_for_selector(".signin")
-        sign_in(page, args, "this-is-a-wrong-secret")
+        sign_in(page, args.access_key, "this-is-a-wrong-secret")
         page.wait_for_selector("[role=alert]")
-        sign_in(page, args, args.secret_key)
+        sign_in(page, args.access_key, args.secret_key)
         page.wait_for_selector(".hero")
         storage(page, folder)
-        keys(page, browser, base, complaints)
+        keys(page, browser, base, lambda error: complaints.append(str(error)))
         orders(page)
         package(page)
         pictures(browser, args, base)

@@ -35,7 +35,7 @@ strace -f -y -qq -s 24 -o "$work/trace" \
     "$meshd" serve --data-dir "$work/data" --s3-listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
     --mesh-listen 127.0.0.1:0 >"$work/log" 2>&1 &
 node=$!
-for _ in $(seq 200); do
+for _ in $(seq 1200); do
     [ -f "$work/data/endpoints.json" ] && break
     sleep 0.1
 done

@@ -29,7 +29,7 @@ if ! browser; then
 fi
 
 work=$(mktemp -d)
-port=${PORT:-19300}
+port=${PORT:-$((20000 + RANDOM % 1000 * 10))}
 mkdir "$work/mesh"
 keepers=()
 finish() {

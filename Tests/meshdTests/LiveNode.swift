@@ -68,6 +68,24 @@ struct LiveNode: Sendable {
         try ClientOptions.parse(["--data-dir", directory.path]).client()
     }
 
+    typealias Answer = (status: Int, head: String, body: String)
+
+    /// A sign-in to the console with an access key.
+    func signIn(_ id: String, _ secret: String) async throws -> Answer {
+        let body = String(decoding: try JSON.bytes(SignIn(accessKey: id, secretKey: secret)), as: UTF8.self)
+        return try await exchange("POST /api/v1/session", ["Content-Type: application/json"], body)
+    }
+
+    /// The cookie and the mark that its answer gave, as headers.
+    static func session(_ answer: Answer) throws -> (cookie: String, mark: String) {
+        let field = try #require(
+            answer.head.split(separator: "\r\n").first { $0.lowercased().hasPrefix("set-cookie: ") }
+        )
+        let cookie = field.dropFirst(12).prefix { $0 != ";" }
+        let envelope = try JSON.value(Envelope<SessionAnswer>.self, from: Array(answer.body.utf8))
+        return ("Cookie: other=1; \(cookie)", "x-meshd-change: " + (try #require(envelope.data).changeMark))
+    }
+
     /// One request to the admin port as bytes; the status and the body of the answer.
     func request(
         _ line: String,
@@ -84,7 +102,7 @@ struct LiveNode: Sendable {
         _ headers: [String] = [],
         _ body: String = "",
         enough: @Sendable (String) -> Bool = { _ in false }
-    ) async throws -> (status: Int, head: String, body: String) {
+    ) async throws -> Answer {
         let parts = endpoints.admin.split(separator: ":")
         let port = try #require(Int(parts[1]))
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)

@@ -2,7 +2,7 @@ import Glibc
 
 /// A socket that sends any bytes whatever, as no HTTP library would, and reads what comes back.
 ///
-/// Blocking, so it belongs to a thread of its own. It gives the other side five seconds for anything.
+/// Blocking, so it belongs to a thread of its own. It gives the other side half a minute for anything.
 struct RawConnection: ~Copyable {
     enum End: Sendable, Equatable {
         /// All the answers that were waited for came.
@@ -11,7 +11,7 @@ struct RawConnection: ~Copyable {
         case silent
     }
 
-    static let secondsMax = 5
+    static let secondsMax = 30
     private let descriptor: Int32
 
     init(port: Int) throws {

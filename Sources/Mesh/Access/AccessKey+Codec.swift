@@ -56,6 +56,7 @@ extension AccessKey {
         var created: UInt64?
         var flags: UInt8?
         var role: Role?
+        var hasRole = false
         var grants: [BucketID: Grant] = [:]
         while !rest.isEmpty {
             guard rest.count >= 3 else { return nil }
@@ -77,8 +78,10 @@ extension AccessKey {
             case Tag.grant where count == 9 && value[8] <= Grant.owner.rawValue && grants.count < Self.grantsMax:
                 let bucket = BucketID(rawValue: Self.word(value[0..<8]))
                 guard grants.updateValue(Grant(rawValue: value[8]), forKey: bucket) == nil else { return nil }
-            case Tag.role where role == nil && count == 1:
-                // One that only a newer build knows gives nothing here.
+            case Tag.role:
+                guard !hasRole, count == 1 else { return nil }
+                hasRole = true
+                // A role that only a newer build knows opens nothing; admin is a flag, which builds without roles know.
                 role = Role(rawValue: value[0]).flatMap { $0 == .admin ? nil : $0 }
             case Tag.optionalFirst...:
                 break

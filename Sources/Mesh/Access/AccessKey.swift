@@ -22,32 +22,6 @@ package struct Grant: OptionSet, Hashable, Sendable {
     }
 }
 
-/// What somebody may do with the mesh itself: its nodes, keys and settings. What is in buckets is a matter of grants.
-package enum Role: UInt8, CaseIterable, Comparable, Sendable {
-    /// Sees everything that is no secret, and changes nothing.
-    case viewer = 1
-    /// Also runs it: drains, repairs, replaces, makes buckets. Decides nothing about trust, and nothing that loses data.
-    case `operator` = 2
-    /// Everything, with every bucket too.
-    case admin = 3
-
-    package var name: String {
-        switch self {
-        case .viewer: "viewer"
-        case .operator: "operator"
-        case .admin: "admin"
-        }
-    }
-
-    /// Nil for a word that is none.
-    package init?(name: String) {
-        guard let role = Role.allCases.first(where: { $0.name == name }) else { return nil }
-        self = role
-    }
-
-    package static func < (a: Role, b: Role) -> Bool { a.rawValue < b.rawValue }
-}
-
 /// Who signs an S3 request: an id that is public, a secret that is not, and what both may do.
 package struct AccessKey: Sendable {
     /// What S3 clients accept, and a little more: 3 to 128 characters from a small set.
@@ -61,7 +35,7 @@ package struct AccessKey: Sendable {
     /// Milliseconds since 1970.
     package let createdMillis: UInt64
     package var isDisabled = false
-    /// Nothing: it signs requests, and does not open the console.
+    /// Nil: it signs S3 requests and does not open the console.
     package var role: Role?
     /// Whether it may create buckets (it then owns them). Admins always may.
     package var mayCreateBuckets = false

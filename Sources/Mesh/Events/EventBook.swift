@@ -1,7 +1,8 @@
 /// Decides what is written down: numbers events, bounds how many a second, and what is kept.
 ///
-/// A value without a clock. Each kind of source has an allowance of its own, so that whoever tries secrets all day
-/// cannot push out what membership saw. What was left out is counted, and told by an event when there is room again.
+/// A value without a clock. Each kind of source has an allowance of its own, so that whoever tries secrets all day, or
+/// calls that he may not make, cannot push out what was done and seen. What was left out is counted, and told by an event
+/// when there is room again.
 package struct EventBook: Sendable {
     package struct Limits: Sendable {
         /// Roughly, as they are kept on the disk.
@@ -16,7 +17,7 @@ package struct EventBook: Sendable {
 
     /// Who shares an allowance: events at once, and events a second after that.
     private enum Source: CaseIterable {
-        case observed, changes, refusedChanges, signIns, refusals
+        case observed, changes, refusedChanges, signIns, refusedSignIns
 
         private var isSmall: Bool { self != .observed && self != .changes }
         var atOnce: Double { isSmall ? 60 : 300 }
@@ -27,7 +28,7 @@ package struct EventBook: Sendable {
             // Who asks all day for what he may not do must not hide what was done.
             case .audit: self = draft.severity == .note ? .changes : .refusedChanges
             // Whoever guesses all day must not hide that somebody came in.
-            case .signIn: self = draft.severity == .note ? .signIns : .refusals
+            case .signIn: self = draft.severity == .note ? .signIns : .refusedSignIns
             default: self = .observed
             }
         }
@@ -38,7 +39,7 @@ package struct EventBook: Sendable {
             case .changes: "of changes"
             case .refusedChanges: "of refused changes"
             case .signIns: "of sign-ins"
-            case .refusals: "of refused sign-ins"
+            case .refusedSignIns: "of refused sign-ins"
             }
         }
     }

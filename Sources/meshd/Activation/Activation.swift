@@ -307,6 +307,7 @@ struct Activation: Codable, Equatable, Sendable {
         return []
     }
 
+    /// The next steps home of these nodes. Those that lose their places do so in one directive.
     private mutating func part(_ indices: some Sequence<Int>, _ seen: Sighting, _ now: UInt64) -> [Directive] {
         var directives: [Directive] = []
         var leaving: [Int] = []

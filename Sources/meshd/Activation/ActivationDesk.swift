@@ -162,7 +162,7 @@ final class ActivationDesk: Sendable {
         case .zone(let index):
             let newcomer = activation.nodes[index]
             guard let id = NodeID(hexadecimal: newcomer.id) else { return }
-            try await note(refusal(of: .zone(id, newcomer.zone), node), activation.nodes)
+            try await note(order(.zone(id, newcomer.zone), node), activation.nodes)
         case .remove(let indices): try await remove(indices.map { activation.nodes[$0] }, node)
         case .copies(let wanted):
             guard let bucket = node.coordinator.buckets().first(where: { $0.name == wanted.bucket }) else { return }
@@ -171,17 +171,18 @@ final class ActivationDesk: Sendable {
         }
     }
 
-    /// All in one step; where that is refused, those who can go, and first who was there longest ago.
+    /// In one step. Where that is refused, one by one, and first who has been silent longest.
     private func remove(_ newcomers: [Activation.Newcomer], _ node: Node) async throws {
-        func ids(_ some: [Activation.Newcomer]) -> Set<NodeID> { Set(some.compactMap { NodeID(hexadecimal: $0.id) }) }
-        guard await refusal(of: .remove(ids(newcomers)), node) != nil else { return }
-        for newcomer in newcomers.sorted(by: { $0.aliveMillis < $1.aliveMillis }) {
-            try await note(refusal(of: .remove(ids([newcomer])), node), newcomers)
+        let leaving = newcomers.compactMap { newcomer in NodeID(hexadecimal: newcomer.id).map { (newcomer, $0) } }
+        guard let refusal = await order(.remove(Set(leaving.map(\.1))), node) else { return }
+        guard leaving.count > 1 else { return try note(refusal, newcomers) }
+        for (_, id) in leaving.sorted(by: { $0.0.aliveMillis < $1.0.aliveMillis }) {
+            try await note(order(.remove([id]), node), newcomers)
         }
     }
 
-    /// Asks for a change of the layout; why not.
-    private func refusal(of wish: LayoutWish, _ node: Node) async -> String? {
+    /// Orders a change of the layout; returns why it was refused, nil when it was not.
+    private func order(_ wish: LayoutWish, _ node: Node) async -> String? {
         switch try? await node.wish(wish, isForced: false) {
         case .refused(let reason): reason
         case .needsForce(let loss): loss.sentences.joined(separator: " ")
@@ -189,7 +190,7 @@ final class ActivationDesk: Sendable {
         }
     }
 
-    /// What was refused is asked again later.
+    /// Writes a refusal into the activation's log, with names for ids. The machine asks again later.
     private func note(_ refusal: String?, _ newcomers: [Activation.Newcomer]) throws {
         guard let refusal else { return }
         let told = newcomers.reduce(refusal) { $0.replacing($1.id, with: $1.name) }

@@ -85,8 +85,10 @@ extension AdminFace {
     private func setCopies(_ count: Int, of name: String, _ context: AdminContext) async throws -> Response {
         let wanted = try Self.copies(count)
         let id = try await bucket(name).id
-        // Fewer copies are a matter of what the objects are worth.
-        if wanted < node.coordinator.span(of: id).next { _ = try await bucket(name, of: context, for: .owner) }
+        // More copies are a matter of the mesh, fewer of what the objects are worth.
+        if context.role < .operator || wanted < node.coordinator.span(of: id).next {
+            _ = try await bucket(name, of: context, for: .owner)
+        }
         let wish = LayoutWish.copies(id, base: node.coordinator.copies(of: id), wanted: wanted)
         let facts = await ClusterBoard(node: node).look(asksOthers: false).facts
         let answer = try await node.wish(wish, isForced: false)

@@ -20,7 +20,7 @@ extension AdminFace {
             let role = try Self.role(change.role, isAdmin: change.admin)
             let key = try await node.accessKeys.update(context.parameters.require("id")) { key in
                 key.isDisabled = change.disabled ?? key.isDisabled
-                key.role = role.map(\.value) ?? key.role
+                if let role { key.role = role.value }
                 key.mayCreateBuckets = change.createBuckets ?? key.mayCreateBuckets
             }
             return try Self.yes(Self.answer(key, bucketNames()))
@@ -64,18 +64,22 @@ extension AdminFace {
     }
 
     /// A role that was named, which may be none; nil when none was named.
-    private struct Named {
+    private struct NamedRole {
         let value: Role?
     }
 
-    private static func role(_ name: String?, isAdmin: Bool?) throws -> Named? {
-        guard let name else { return isAdmin.map { Named(value: $0 ? .admin : nil) } }
+    private static func role(_ name: String?, isAdmin: Bool?) throws -> NamedRole? {
+        guard let name else { return isAdmin.map { NamedRole(value: $0 ? .admin : nil) } }
         guard isAdmin == nil else { throw AdminError(.badRequest, "invalid", "name role or admin, not both") }
-        guard name != KeyAnswer.noRole else { return Named(value: nil) }
+        guard name != KeyAnswer.noRole else { return NamedRole(value: nil) }
         guard let role = Role(name: name) else {
-            throw AdminError(.badRequest, "invalid", "role is one of none, viewer, operator, admin")
+            throw AdminError(
+                .badRequest,
+                "invalid",
+                "role is one of \(([KeyAnswer.noRole] + Role.allCases.map(\.name)).joined(separator: ", "))"
+            )
         }
-        return Named(value: role)
+        return NamedRole(value: role)
     }
 
     private func bucketNames() -> [BucketID: String] {

@@ -65,11 +65,7 @@ extension AdminFace {
         wishes: [@Sendable (NodeID) -> LayoutWish]
     ) async throws -> Response {
         guard !isForced || context.role == .admin else {
-            throw AdminError(
-                .forbidden,
-                "needs_admin",
-                "what may lose data is ordered by an admin: force is not for operators"
-            )
+            throw AdminError(.forbidden, "not_admin", "only an admin may use force: it can lose data")
         }
         let id = try await nodeID(context.parameters.require("name"))
         if let preview = try await preview(request, wishes.map { $0(id) }) { return preview }

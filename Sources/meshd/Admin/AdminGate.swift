@@ -14,7 +14,7 @@ struct AdminContext: RequestContext {
     var who = "unknown"
     /// Nothing for who came with an admin token.
     var accessKey: String?
-    /// Least before the gate.
+    /// The least one until the gate knows who calls.
     var role = Role.viewer
 
     init(source: Source) {

@@ -36,10 +36,8 @@ struct AuditEntry: Sendable {
         let parts = path.split(separator: "/")
         guard parts.starts(with: ["cluster", "nodes"]) else { return false }
         if method == .patch { return parts.count == 3 }
-        return method == .post && parts.count == 4 && previewed.contains(parts[3])
+        return method == .post && parts.count == 4 && CallPattern.nodeOrders.contains(String(parts[3]))
     }
-
-    private static let previewed: Set<Substring> = ["drain", "resume", "join", "remove", "forget", "replace"]
 
     /// Patterns of method and path, and what they do in words; `*` takes the next part of the path.
     private static let phrases: [Phrase] = [
@@ -78,27 +76,20 @@ struct AuditEntry: Sendable {
     ]
 
     private struct Phrase: Sendable {
-        let method: HTTPRequest.Method
-        let path: [Substring]
+        let call: CallPattern
         let phrase: String
 
         init(_ method: HTTPRequest.Method, _ path: String, _ phrase: String) {
-            self.method = method
-            self.path = path.split(separator: "/")
-            self.phrase = phrase
+            (self.call, self.phrase) = (CallPattern(method, path), phrase)
         }
     }
 
     var phrase: String {
         let parts = path.split(separator: "/")
-        for entry in Self.phrases where entry.method == method && entry.path.count == parts.count {
-            var taken = ""
-            let fits = zip(entry.path, parts).allSatisfy { pattern, part in
-                guard pattern == "*" else { return pattern == part }
-                taken = part.removingPercentEncoding ?? String(part)
-                return true
-            }
-            if fits { return entry.phrase.replacing("*", with: taken.prefix(Self.pathMax)) }
+        for entry in Self.phrases {
+            guard let stars = entry.call.match(method, parts) else { continue }
+            let taken = stars.last.map { $0.removingPercentEncoding ?? String($0) } ?? ""
+            return entry.phrase.replacing("*", with: taken.prefix(Self.pathMax))
         }
         return "calls \(method.rawValue) \(path.prefix(Self.pathMax))"
     }

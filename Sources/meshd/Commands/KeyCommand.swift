@@ -52,7 +52,10 @@ struct KeyCommand: AsyncParsableCommand {
     /// What a new key may do beside its grants.
     struct Powers: ParsableArguments {
         @Flag(name: .customLong("full-access"), help: "It may do everything: the role admin.") var admin = false
-        @Option(help: "Opens the console as viewer (sees all) or operator (runs the mesh); buckets need grants.")
+        @Option(
+            help:
+                "Its role: none, viewer (sees all), operator (runs the mesh) or admin (everything). Buckets need grants."
+        )
         var role: RoleName?
         @Flag(help: "It may create buckets, which it then owns.") var createBuckets = false
 

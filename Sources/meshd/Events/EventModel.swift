@@ -58,7 +58,7 @@ struct EventWords {
         let asked = query.kinds.isEmpty ? MeshEvent.Kind.allCases : query.kinds
         query.kinds = asked.filter { $0 != .audit && $0 != .signIn }
         guard !query.kinds.isEmpty else {
-            throw AdminError(.forbidden, "not_admin", "who changed what and who signed in is told to admins")
+            throw AdminError(.forbidden, "not_admin", "only admins may read the kinds audit and sign-in")
         }
     }
 

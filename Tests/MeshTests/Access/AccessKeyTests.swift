@@ -70,6 +70,8 @@ import Testing
             // Not even that of admins: a flag that builds without roles know says so.
             #expect(AccessKey(encoded: plain.encoded + [128, 0, 1, made])?.role == nil)
         }
+        #expect(AccessKey(encoded: plain.encoded + [128, 0, 1, 77, 128, 0, 1, 2]) == nil, "one role at most")
+        #expect(AccessKey(encoded: plain.encoded + [128, 0, 2, 1, 1]) == nil)
         var admin = plain
         admin.role = .admin
         #expect(AccessKey(encoded: admin.encoded + [128, 0, 1, 1])?.role == .admin)

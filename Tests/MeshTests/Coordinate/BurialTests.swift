@@ -74,7 +74,7 @@ import Testing
         try await burials[0].step()
         #expect(try await mesh.stores[2].closedBuckets() == [doomed])
         try await burials[2].step()
-        for _ in 0..<400 where mesh.stores.contains(where: { $0.unpurgedBuckets > 0 }) {
+        for _ in 0..<4000 where mesh.stores.contains(where: { $0.unpurgedBuckets > 0 }) {
             try await Task.sleep(for: .milliseconds(25))
         }
         for store in mesh.stores {

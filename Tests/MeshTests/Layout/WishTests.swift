@@ -82,6 +82,7 @@ import Testing
 
     @Test("who is away can be given up beside another one that is away; keys in few copies that then wait are told")
     func deadBesideDead() throws {
+        var waiting = 0
         for (nodes, zones) in [(4, ["a"]), (5, ["a", "b"]), (7, ["a", "b", "c"])] {
             let stable = LayoutSample.stable(nodes, zones: zones)
             let joining = try #require(stable.adding([LayoutSample.newcomer(nodes + 1, zone: "a")]))
@@ -94,6 +95,7 @@ import Testing
                         continue
                     }
                     let missing = layout.missing(after: next, around)
+                    if !missing.isEmpty { waiting += 1 }
                     let told = "no majority until \(LayoutSample.id(second)) is back or removed too"
                     #expect(missing.isEmpty || missing == [LayoutSample.id(second)])
                     #expect(notes.contains { $0.contains(told) } == !missing.isEmpty)
@@ -115,10 +117,26 @@ import Testing
                 }
             }
         }
+        #expect(waiting > 0, "no case had keys that wait")
     }
 
-    @Test("two that are away and that too much would be missing without go one after the other")
+    @Test("two dead nodes of one zone go one after the other, or together by force")
     func deadTwo() {
+        // With two copies, one in each zone: each place can be struck at no cost, but not both in one step.
+        let layout = LayoutSample.stable(4, zones: ["a", "b"])
+        let zone = Set(layout.targets.filter { $0.zone == layout.targets[0].zone }.map(\.node))
+        let dead = Set(zone.map { Int($0.high) })
+        guard zone.count == 2, case .refused(let reason) = verdict(layout, .remove(zone), dead: dead, copies: [2])
+        else {
+            Issue.record("\(zone) were let go at once")
+            return
+        }
+        #expect(reason.contains("do not answer: remove one after the other"))
+        #expect(isProposal(verdict(layout, .remove(zone), isForced: true, dead: dead, copies: [2])))
+    }
+
+    @Test("two dead of three holders go together by force only; a stranger or all nodes never")
+    func several() {
         let layout = LayoutSample.stable(4)
         let pair: Set = [LayoutSample.id(3), LayoutSample.id(4)]
         guard case .needsForce = verdict(layout, .remove(pair), dead: [3, 4]) else {
@@ -126,7 +144,9 @@ import Testing
             return
         }
         #expect(isProposal(verdict(layout, .remove(pair), isForced: true, dead: [3, 4])))
-        #expect(verdict(layout, .remove([LayoutSample.id(9), LayoutSample.id(3)])) != .alreadySo)
+        let stranger = LayoutSample.id(9)
+        let refusal = verdict(layout, .remove([stranger, LayoutSample.id(3)]))
+        #expect(refusal == .refused("No node \(stranger) is in the layout."))
         guard case .refused(let reason) = verdict(layout, .remove(Set((1...4).map(LayoutSample.id)))) else {
             Issue.record("all were let go")
             return

@@ -63,7 +63,7 @@ import Testing
     private func isHealed(_ written: (row: Row, body: [UInt8]), _ store: ObjectStore, _ station: RepairBed.Station)
         async throws -> Bool
     {
-        for _ in 0..<400 {
+        for _ in 0..<4000 {
             await station.repair.fetchWanted()
             if station.repair.counters.bodiesFetched.value > 0, StoreDisk(store).wantedCount == 0 {
                 return try await read(written.row, store) == written.body

@@ -18,23 +18,8 @@ import Testing
         _ live: LiveNode,
         _ id: String = "MKROOT",
         _ secret: String = "the-secret-of-the-root-key"
-    )
-        async throws -> (status: Int, head: String, body: String)
-    {
-        let body = String(decoding: try JSON.bytes(SignIn(accessKey: id, secretKey: secret)), as: UTF8.self)
-        return try await live.exchange("POST /api/v1/session", [json], body)
-    }
-
-    /// The cookie and the mark that an answer gave.
-    private static func session(_ answer: (status: Int, head: String, body: String)) throws -> (
-        cookie: String, mark: String
-    ) {
-        let field = try #require(
-            answer.head.split(separator: "\r\n").first { $0.lowercased().hasPrefix("set-cookie: ") }
-        )
-        let cookie = field.dropFirst(12).prefix { $0 != ";" }
-        let envelope = try JSON.value(Envelope<SessionAnswer>.self, from: Array(answer.body.utf8))
-        return ("Cookie: other=1; \(cookie)", "x-meshd-change: " + (try #require(envelope.data).changeMark))
+    ) async throws -> LiveNode.Answer {
+        try await live.signIn(id, secret)
     }
 
     // MARK: Files
@@ -94,7 +79,7 @@ import Testing
                 #expect(head.contains(part), "\(part)")
             }
             #expect(!answer.body.contains("the-secret") && !answer.head.contains("the-secret"))
-            let (cookie, mark) = try Self.session(answer)
+            let (cookie, mark) = try LiveNode.session(answer)
             #expect(try await live.exchange("GET /api/v1/status", [cookie]).status == 200)
             let new = "{\"name\":\"photos\"}"
             let unmarked = try await live.exchange("POST /api/v1/buckets", [cookie, Self.json], new)
@@ -112,7 +97,7 @@ import Testing
     @Test("forged, expired and foreign sessions are refused, and so is one whose key was disabled")
     func badSessions() async throws {
         try await LiveNode.run(environment: Self.environment) { live in
-            let (cookie, mark) = try Self.session(try await Self.signIn(live))
+            let (cookie, mark) = try LiveNode.session(try await Self.signIn(live))
             let forged = String(cookie.dropLast()) + (cookie.last == "0" ? "1" : "0")
             #expect(try await live.exchange("GET /api/v1/status", [forged]).status == 401)
             let name = try #require(cookie.split(separator: " ").last?.split(separator: "=").first)
@@ -170,7 +155,7 @@ import Testing
             let user = try await Self.signIn(live, "MKUSER", "a-users-own-secret")
             #expect(user.status == 403 && user.body.contains("no_role"))
             let token = "{\"token\":\"an-operators-token-for-all-nodes\"}"
-            let (cookie, _) = try Self.session(try await live.exchange("POST /api/v1/session", [Self.json], token))
+            let (cookie, _) = try LiveNode.session(try await live.exchange("POST /api/v1/session", [Self.json], token))
             let who = try await live.exchange("GET /api/v1/session", [cookie])
             #expect(who.status == 200 && who.body.contains("\"token\""))
         }
@@ -184,7 +169,7 @@ import Testing
     )
     func stream() async throws {
         try await LiveNode.run(environment: Self.environment) { live in
-            let (cookie, _) = try Self.session(try await Self.signIn(live))
+            let (cookie, _) = try LiveNode.session(try await Self.signIn(live))
             #expect(try await live.exchange("GET /api/v1/stream").status == 401)
             let parts = ["status", "nodes", "members", "layout"].map { "event: \($0)\n" }
             let answer = try await live.exchange("GET /api/v1/stream", [cookie]) { text in
@@ -206,7 +191,7 @@ import Testing
     @Test("objects go up, are listed by folders, come down as files, and go")
     func objects() async throws {
         try await LiveNode.run(environment: Self.environment) { live in
-            let (cookie, mark) = try Self.session(try await Self.signIn(live))
+            let (cookie, mark) = try LiveNode.session(try await Self.signIn(live))
             let base = "/api/v1/buckets/photos/object"
             let made = try await live.exchange(
                 "POST /api/v1/buckets",

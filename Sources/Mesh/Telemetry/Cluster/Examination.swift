@@ -10,7 +10,7 @@ struct Examination {
     let partitions: Int
     /// No majority of their holders is within reach.
     let lostPartitions: Int
-    /// At least one of their holders is out of reach; the lost ones are among them.
+    /// At least one copy is missing: a holder is out of reach, or its store is new and not filled yet. Lost ones included.
     let reducedPartitions: Int
     let isSmallStateLost: Bool
 
@@ -21,12 +21,15 @@ struct Examination {
         let objects = facts.holders.prefix(Partition.count)
         partitions = objects.count
         lostPartitions = objects.count { !$0.canReachQuorum(without: lost) }
-        reducedPartitions = objects.count { set in
-            // The place of a store that is gone may have been given up: then only the one that fills it tells of it.
-            set.everyone.contains(where: lost.contains) || set.current.contains(HolderSet.lost)
-                || set.next?.contains { refilled.contains($0) && !set.current.contains($0) } == true
-        }
+        reducedPartitions = objects.count { Self.lacksCopy($0, unreachable: lost, refilled) }
         isSmallStateLost = facts.holders.dropFirst(Partition.count).contains { !$0.canReachQuorum(without: lost) }
+    }
+
+    /// A place whose store is gone is `HolderSet.lost`; once it was given up, only the refilled node among the future
+    /// holders shows that a copy is missing.
+    private static func lacksCopy(_ set: HolderSet, unreachable: [NodeID], _ refilled: [NodeID]) -> Bool {
+        set.everyone.contains(where: unreachable.contains) || set.current.contains(HolderSet.lost)
+            || set.next?.contains { refilled.contains($0) && !set.current.contains($0) } == true
     }
 
     var findings: [Finding] {
@@ -96,7 +99,7 @@ struct Examination {
         guard let first = empty.first else { return "" }
         let disks =
             empty.count == 1 ? "the former disk of \(first)" : "one of the former disks of \(Wording.list(empty))"
-        return "give the node \(disks) back, or give up what it held with `meshd node forget \(first)`"
+        return "put \(disks) back into its node, or give up what it held with `meshd node forget \(first)`"
     }
 
     private var failures: [Finding] {

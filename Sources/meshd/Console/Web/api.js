@@ -8,8 +8,9 @@ let session = null;
 const onSession = new Set();
 
 export const signedIn = () => session;
-// Whether who is signed in has this role or more. The node refuses what is not allowed; pages do not offer it.
 const roles = ['viewer', 'operator', 'admin'];
+// Whether who is signed in has this role or a higher one. Pages hide what a role may not do; grants are judged by the
+// node alone.
 export const may = (role) => roles.indexOf(session?.role) >= roles.indexOf(role);
 export const whenSession = (listener) => onSession.add(listener);
 

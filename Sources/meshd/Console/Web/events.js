@@ -1,13 +1,15 @@
 // Events: what happened on all nodes, newest first, with filters, search and export.
 
 import { h, render } from './dom.js';
-import { get, live, follow } from './api.js';
+import { get, live, follow, may } from './api.js';
 import { severityKind, time, count } from './words.js';
 import { dot } from './charts.js';
 
 const kinds = [['', 'All kinds'], ['member', 'Members'], ['layout', 'Layout'], ['repair', 'Repair'], ['scrub', 'Checksums'],
   ['disk', 'Disks'], ['keys', 'Keys of the mesh'], ['node', 'Starts and stops'], ['audit', 'Changes by people'],
   ['sign-in', 'Sign-ins'], ['suppressed', 'Left out']];
+// Who did what is for admins.
+const told = () => (may('admin') ? kinds : kinds.filter(([kind]) => kind !== 'audit' && kind !== 'sign-in'));
 const severities = [['', 'Everything'], ['warning', 'Warnings and errors'], ['error', 'Errors']];
 const spans = [['', 'All time'], ['1h', 'Last hour'], ['24h', 'Last day'], ['7d', 'Last 7 days']];
 const pageSize = 100;
@@ -70,7 +72,7 @@ export function events(place, path, query) {
       h('a', { class: 'button', href: `/api/v1/events/export?${words({ format: 'csv' })}`, download: 'meshd-events.csv' }, 'Export CSV'),
       h('a', { class: 'button', href: `/api/v1/events/export?${words({ format: 'jsonl' })}`, download: 'meshd-events.jsonl' }, 'Export JSON lines'))),
     h('form', { class: 'row filters', role: 'search', onsubmit: (event) => event.preventDefault() },
-      choice('severity', 'Severity', severities), choice('kind', 'Kind', kinds), choice('since', 'Time', spans),
+      choice('severity', 'Severity', severities), choice('kind', 'Kind', told()), choice('since', 'Time', spans),
       choice('node', 'Node', [['', 'All nodes'], ...names().map((name) => [name, name])]),
       h('label', { class: 'grow' }, h('span', {}, 'Search in all words'),
         h('input', { type: 'search', name: 'text', value: filter.text, maxlength: 200, autocomplete: 'off',

@@ -65,7 +65,7 @@ export function keys(place) {
     act: () => call('PATCH', `keys/${at(key.id)}`, { disabled: true }),
   }).then(load));
 
-  const promote = async (key) => {
+  const changeRole = async (key) => {
     await ask({
       title: `The role of ${key.id}`, action: 'Change',
       text: own(key) ? 'You are signed in with this key: what you may do here changes at once.' : 'Its sessions have the new role at once.',
@@ -119,7 +119,7 @@ export function keys(place) {
           may('admin') ? h('button', { class: 'small', onclick: () => grant(key) }, 'Give…') : null]),
         h('td', { 'data-label': 'Created' }, time(Date.parse(key.created))),
         h('td', { class: 'orders' }, !may('admin') ? null : [
-          h('button', { class: 'small', onclick: () => promote(key) }, 'Role…'),
+          h('button', { class: 'small', onclick: () => changeRole(key) }, 'Role…'),
           h('button', { class: 'small', onclick: () => toggle(key) }, key.disabled ? 'Enable' : 'Disable…'),
           h('button', { class: 'small', onclick: () => remove(key) }, 'Delete…')])))))));
 

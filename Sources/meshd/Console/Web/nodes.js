@@ -125,8 +125,9 @@ async function unlessLost(row, action, act) {
   try {
     return await act(false);
   } catch (fault) {
-    if (fault.code !== 'would_lose' || !may('admin')) throw fault;
+    if (fault.code !== 'would_lose') throw fault;
     const text = fault.message.replace(/ ?With --force it is done all the same\./, '');
+    if (!may('admin')) throw new Error(`${text} Only an admin can order it all the same.`);
     setTimeout(() => ask({
       title: `${action} ${row.name} and lose what nobody else has?`, danger: true, action: `${action} all the same`,
       text: [text, `Write the name of the node to confirm: ${row.name}`],

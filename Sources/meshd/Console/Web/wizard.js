@@ -29,7 +29,7 @@ const fresh = () => ({ step: 0, mode: '', found: null, added: [], chosen: new Ma
 
 export function wizard(place) {
   if (!may('admin')) {
-    render(place, h('h1', { tabindex: -1 }, 'Add nodes'), h('p', { class: 'card' }, 'Whom the mesh trusts is decided by admins: sign in with the access key of one.'));
+    render(place, h('h1', { tabindex: -1 }, 'Add nodes'), h('p', { class: 'card' }, 'Only admins add nodes: sign in with the access key of one.'));
     return undefined;
   }
   draft ??= fresh();

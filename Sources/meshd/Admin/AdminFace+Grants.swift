@@ -1,0 +1,28 @@
+import HTTPTypes
+import Hummingbird
+import Mesh
+import Store
+
+/// What is in a bucket is open to admins, and to keys with a grant for it, whatever their role.
+extension AdminFace {
+    /// The bucket that a call names, if who calls may do this to what is in it. Throws `no_grant`.
+    func bucket(of context: AdminContext, for grant: Grant) async throws -> Bucket {
+        try await bucket(context.parameters.require("bucket"), of: context, for: grant)
+    }
+
+    /// The bucket of this name, if who calls may do this to what is in it. Throws `no_grant`.
+    func bucket(_ name: String, of context: AdminContext, for grant: Grant) async throws -> Bucket {
+        let bucket = try await bucket(name)
+        guard context.role != .admin else { return bucket }
+        let key = context.accessKey.flatMap { node.accessKeys.lookup($0) }
+        guard key?.allows(grant, on: bucket.id) == true else {
+            let right = grant.names.first ?? ""
+            throw AdminError(
+                .forbidden,
+                "no_grant",
+                "your access key has no \(right) grant on \(name); an admin can give it"
+            )
+        }
+        return bucket
+    }
+}
