@@ -17,7 +17,9 @@ import Testing
             await #expect(throws: MeshError.self) { try await node.decree(decree, secret: secret) }
             let epochs = try await node.epochs()
             #expect(epochs.newest == 1 && epochs.announced == 1 && epochs.decrees.isEmpty)
-            #expect(machines[1].tap.lines.count { $0.contains("mesh-state cannot be written") } == 1)
+            // Once for each trouble: a write that was under way when the folder went met another one.
+            let told = machines[1].tap.lines.filter { $0.contains("mesh-state cannot be written") }
+            #expect(!told.isEmpty && Set(told).count == told.count)
             try FileManager.default.moveItem(atPath: away, toPath: machines[1].directory)
             try await node.decree(decree, secret: secret)
             let state = try #require(try MeshState.read(from: machines[1].directory))
