@@ -14,7 +14,7 @@ extension AdminFace {
             try await Self.yes(answer(bucket(context.parameters.require("bucket"))))
         }
         api.delete("buckets/:bucket") { _, context in
-            try await deleteBucket(bucket(of: context, for: .owner).name)
+            try await deleteBucket(bucket(of: context, for: .owner))
         }
         api.put("buckets/:bucket/versioning") { request, context in
             let change = try await Self.body(VersioningChange.self, of: request)
@@ -22,7 +22,7 @@ extension AdminFace {
         }
         api.put("buckets/:bucket/copies") { request, context in
             let change = try await Self.body(CopiesChange.self, of: request)
-            return try await setCopies(change.copies, of: context.parameters.require("bucket"), context)
+            return try await setCopies(change.copies, of: bucket(context.parameters.require("bucket")), context)
         }
     }
 
@@ -57,11 +57,11 @@ extension AdminFace {
         }
     }
 
-    private func deleteBucket(_ name: String) async throws -> Response {
-        switch try await node.coordinator.commit(.deleteBucket(bucket(name).id)) {
+    private func deleteBucket(_ bucket: Bucket) async throws -> Response {
+        switch try await node.coordinator.commit(.deleteBucket(bucket.id)) {
         case .done: return try Self.yes(Nothing())
-        case .bucketNotEmpty: throw AdminError(.conflict, "bucket_not_empty", "the bucket \(name) is not empty")
-        case .noSuchBucket: throw AdminError(.notFound, "no_such_bucket", "there is no bucket \(name)")
+        case .bucketNotEmpty: throw AdminError(.conflict, "bucket_not_empty", "the bucket \(bucket.name) is not empty")
+        case .noSuchBucket: throw AdminError(.notFound, "no_such_bucket", "there is no bucket \(bucket.name)")
         case let other: throw Self.unexpected(other)
         }
     }
@@ -82,12 +82,12 @@ extension AdminFace {
     }
 
     /// A change of the layout: it goes on by itself when it is decided.
-    private func setCopies(_ count: Int, of name: String, _ context: AdminContext) async throws -> Response {
+    private func setCopies(_ count: Int, of bucket: Bucket, _ context: AdminContext) async throws -> Response {
         let wanted = try Self.copies(count)
-        let id = try await bucket(name).id
+        let id = bucket.id
         // More copies are a matter of the mesh, fewer of what the objects are worth.
         if context.role < .operator || wanted < node.coordinator.span(of: id).next {
-            _ = try await bucket(name, of: context, for: .owner)
+            try demand(.owner, on: bucket, of: context)
         }
         let wish = LayoutWish.copies(id, base: node.coordinator.copies(of: id), wanted: wanted)
         let facts = await ClusterBoard(node: node).look(asksOthers: false).facts

@@ -13,16 +13,17 @@ extension AdminFace {
     /// The bucket of this name, if who calls may do this to what is in it. Throws `no_grant`.
     func bucket(_ name: String, of context: AdminContext, for grant: Grant) async throws -> Bucket {
         let bucket = try await bucket(name)
-        guard context.role != .admin else { return bucket }
-        let key = context.accessKey.flatMap { node.accessKeys.lookup($0) }
-        guard key?.allows(grant, on: bucket.id) == true else {
-            let right = grant.names.first ?? ""
-            throw AdminError(
-                .forbidden,
-                "no_grant",
-                "your access key has no \(right) grant on \(name); an admin can give it"
-            )
-        }
+        try demand(grant, on: bucket, of: context)
         return bucket
+    }
+
+    /// Throws `no_grant` unless who calls may do this to what is in the bucket.
+    func demand(_ grant: Grant, on bucket: Bucket, of context: AdminContext) throws {
+        guard context.role != .admin else { return }
+        let key = context.accessKey.flatMap { node.accessKeys.lookup($0) }
+        guard key?.allows(grant, on: bucket.id) != true else { return }
+        let right = grant.names.first ?? ""
+        let message = "your access key has no \(right) grant on \(bucket.name); an admin can give it"
+        throw AdminError(.forbidden, "no_grant", message)
     }
 }
