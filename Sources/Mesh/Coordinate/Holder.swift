@@ -12,8 +12,11 @@ package final class Holder: Sendable {
     private static let waitingMax: UInt32 = 16
     /// A body of which nothing more comes is given up.
     private static let idleMax = TimeAmount.seconds(120)
-    /// Bodies that are being read out; opening one again costs two point reads.
+    /// Bodies that are being read out.
     private static let readersMax = 256
+    /// A body of which no piece was asked for this long is closed; its bytes may go then. So long a client may take for
+    /// the pieces that were read ahead of it.
+    private static let readerIdleMax = TimeAmount.seconds(60)
 
     package let store: ObjectStore
     private let state = Mutex(State())
@@ -37,8 +40,10 @@ package final class Holder: Sendable {
         let stamp: Stamp
     }
 
+    /// A body on its way out. Its pieces are asked for together: those that come while it is being opened wait for that,
+    /// so that all of them are there, or none is, whatever is written meanwhile.
     private struct OpenReader {
-        let reader: BodyReader
+        let opening: Task<BodyReader?, any Error>
         var lastUse: NIODeadline
     }
 
@@ -141,22 +146,25 @@ package final class Holder: Sendable {
 
     private func reader(_ address: RowAddress, _ stamp: Stamp) async throws -> BodyReader? {
         let key = ReaderKey(address: address, stamp: stamp)
-        let known = state.withLock { state in
+        let opening = state.withLock { state in
             state.readers[key]?.lastUse = .now()
-            return state.readers[key]?.reader
-        }
-        if let known { return known }
-        guard let reader = try await store.openBody(address, stamp) else { return nil }
-        // A body of one piece is not asked for again.
-        guard reader.size > UInt64(BodyPiece.countMax) else { return reader }
-        state.withLock { state in
+            if let known = state.readers[key] { return known.opening }
             if state.readers.count >= Self.readersMax {
                 let oldest = state.readers.min { $0.value.lastUse < $1.value.lastUse }
                 if let oldest { state.readers[oldest.key] = nil }
             }
-            state.readers[key] = OpenReader(reader: reader, lastUse: .now())
+            let opening = Task { [store] in try await store.openBody(address, stamp) }
+            state.readers[key] = OpenReader(opening: opening, lastUse: .now())
+            return opening
         }
-        return reader
+        let reader = try? await opening.value
+        // A body of one piece is not asked for again, and one that is not here may come.
+        if reader.map({ $0.size <= UInt64(BodyPiece.countMax) }) ?? true {
+            state.withLock { state in
+                if state.readers[key]?.opening == opening { state.readers[key] = nil }
+            }
+        }
+        return try await opening.value
     }
 
     /// Called now and then: lets go of what nobody uses. Open readers keep their files from being freed.
@@ -164,7 +172,7 @@ package final class Holder: Sendable {
         let now = NIODeadline.now()
         state.withLock { state in
             state.sessions = state.sessions.filter { now - $0.value.lastUse < Self.idleMax }
-            state.readers = state.readers.filter { now - $0.value.lastUse < .seconds(10) }
+            state.readers = state.readers.filter { now - $0.value.lastUse < Self.readerIdleMax }
         }
     }
 

@@ -18,8 +18,8 @@ final class RemoteBody: Sendable {
     private static let patienceMicros: Int64 = 250_000
 
     private enum Piece {
-        /// So many bytes, asked of the nth source.
-        case underway(from: Int, count: Int)
+        /// So many bytes, asked of the nth source; `asked` of them, this one and those that were left, owe an answer.
+        case underway(from: Int, count: Int, asked: Int)
         case here(ByteBuffer)
         case failed
     }
@@ -119,8 +119,8 @@ final class RemoteBody: Sendable {
             state.isDoubtful = true
             metrics.switchedSources.add()
             return state.pieces.keys.sorted().compactMap { offset in
-                guard case .underway(_, let count) = state.pieces[offset] else { return nil }
-                state.pieces[offset] = .underway(from: state.source, count: count)
+                guard case .underway(_, let count, let asked) = state.pieces[offset] else { return nil }
+                state.pieces[offset] = .underway(from: state.source, count: count, asked: asked + 1)
                 return request(state, offset, count)
             }
         }
@@ -139,7 +139,7 @@ final class RemoteBody: Sendable {
         var requests: [Request] = []
         while state.pieces.count < Self.ahead, state.next < end {
             let count = Int(min(UInt64(BodyPiece.countMax), end - state.next))
-            state.pieces[state.next] = .underway(from: state.source, count: count)
+            state.pieces[state.next] = .underway(from: state.source, count: count, asked: 1)
             requests.append(request(state, state.next, count))
             state.next += UInt64(count)
         }
@@ -183,9 +183,9 @@ final class RemoteBody: Sendable {
         _ answer: PieceAnswer
     ) -> (Request?, UnsafeContinuation<Void, Never>?) {
         let piece = request.piece
-        guard request.generation == state.generation, case .underway(let source, _) = state.pieces[piece.offset] else {
-            return (nil, nil)
-        }
+        guard request.generation == state.generation,
+            case .underway(let source, let count, let asked) = state.pieces[piece.offset]
+        else { return (nil, nil) }
         switch answer {
         case .bytes(let bytes) where bytes.readableBytes == piece.count:
             state.pieces[piece.offset] = .here(bytes)
@@ -193,18 +193,22 @@ final class RemoteBody: Sendable {
         case .gone: state.isGone = true
         case .bytes, .failed: state.isDoubtful = true
         }
-        // It was asked of another one meanwhile.
-        guard source == request.source else { return (nil, nil) }
+        let owed = asked - 1
+        state.pieces[piece.offset] = .underway(from: source, count: count, asked: owed)
+        // It was asked of another one meanwhile, which has not answered.
+        guard source == request.source || owed == 0 else { return (nil, nil) }
         // The first of the pieces that fails leaves the holder; the others follow.
         if state.source == request.source {
             state.source += 1
             metrics.switchedSources.add()
         }
         guard state.source < nodes.count * (state.isGone ? 1 : Self.roundsMax) else {
+            // One that was slow may have kept the bytes, which the others have let go.
+            guard owed == 0 else { return (nil, nil) }
             state.pieces[piece.offset] = .failed
             return (nil, state.waiter.take())
         }
-        state.pieces[piece.offset] = .underway(from: state.source, count: piece.count)
-        return (self.request(state, piece.offset, piece.count), nil)
+        state.pieces[piece.offset] = .underway(from: state.source, count: count, asked: owed + 1)
+        return (self.request(state, piece.offset, count), nil)
     }
 }
