@@ -75,7 +75,10 @@ struct MeshTrial: Sendable {
             needsNetwork: settings.faults.contains(where: \.needsNetwork),
             outfit: settings.outfit ?? Outfit(for: settings.faults, next: settings.next)
         )
-        course = Course(nanosPerStep: UInt64(settings.clients) * 1_000_000_000 / UInt64(settings.rate))
+        course = Course(
+            nanosPerStep: UInt64(settings.clients) * 1_000_000_000 / UInt64(settings.rate),
+            on: run.group.next()
+        )
         workforce = Workforce(settings, run, cluster, course)
         churn = Churn(cluster: cluster, course: course, verdict: run.verdict)
     }

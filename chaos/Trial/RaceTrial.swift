@@ -7,7 +7,7 @@ struct RaceTrial: Sendable {
     let run: Run
     let cluster: Cluster
     private let nodes: Int
-    private let course = Course()
+    private let course: Course
     private let worker: RaceWorker
 
     init(nodes: Int, rounds: Int, racers: Int, faults: [FaultKind], _ run: Run) async throws {
@@ -17,6 +17,8 @@ struct RaceTrial: Sendable {
         self.run = run
         let cluster = try await Cluster.make(run, needsNetwork: faults.contains(where: \.needsNetwork))
         self.cluster = cluster
+        let course = Course(on: run.group.next())
+        self.course = course
         func client(_ number: Int) -> MeshClient {
             MeshClient(number: number, seed: run.seed, cluster: cluster, verdict: run.verdict)
         }

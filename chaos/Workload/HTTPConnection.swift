@@ -33,7 +33,11 @@ struct HTTPConnection: Sendable {
 
     func send(_ request: HTTPRequest) async throws(HTTPFailure) -> HTTPResponse {
         let promise = channel.eventLoop.makePromise(of: HTTPResponse.self)
-        channel.eventLoop.execute { lane.value.begin(request, promise) }
+        if channel.eventLoop.inEventLoop {
+            lane.value.begin(request, promise)
+        } else {
+            channel.eventLoop.execute { lane.value.begin(request, promise) }
+        }
         do {
             return try await promise.futureResult.get()
         } catch {

@@ -94,24 +94,27 @@ final class HTTPLane: ChannelInboundHandler {
         }
     }
 
+    /// Works on the exchange where it is: a second owner of its body would make each append copy all that came before.
     private func receive(_ buffer: ByteBuffer) {
-        guard let exchange, var response = exchange.response else { return fail(.malformed("a body without a head")) }
-        if case .compare(let pattern) = exchange.request.reception, response.status == 200 {
-            if response.firstDifference == nil {
-                response.firstDifference = pattern.firstDifference(buffer, at: response.bytesReceived)
+        guard let reception = exchange?.request.reception, let status = exchange?.response?.status,
+            let bytesReceived = exchange?.response?.bytesReceived
+        else { return fail(.malformed("a body without a head")) }
+        if case .compare(let pattern) = reception, status == 200 {
+            if exchange?.response?.firstDifference == nil {
+                exchange?.response?.firstDifference = pattern.firstDifference(buffer, at: bytesReceived)
             }
         } else {
             var bytesMax = 1 << 20
-            if case .collect(let limit) = exchange.request.reception { bytesMax = limit }
-            guard response.bytesReceived + buffer.readableBytes <= bytesMax else {
-                return fail(.overlong(bytesMax: bytesMax))
+            if case .collect(let limit) = reception { bytesMax = limit }
+            guard bytesReceived + buffer.readableBytes <= bytesMax else { return fail(.overlong(bytesMax: bytesMax)) }
+            if bytesReceived == 0 {
+                // Mostly this is all of it.
+                exchange?.response?.body = buffer
+            } else {
+                exchange?.response?.body.writeImmutableBuffer(buffer)
             }
-            // Two owners would make the append copy all that came before.
-            self.exchange?.response = nil
-            response.body.writeImmutableBuffer(buffer)
         }
-        response.bytesReceived += buffer.readableBytes
-        self.exchange?.response = response
+        exchange?.response?.bytesReceived += buffer.readableBytes
     }
 
     private func finish(_ context: ChannelHandlerContext) {

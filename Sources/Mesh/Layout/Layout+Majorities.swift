@@ -32,5 +32,16 @@ extension Layout {
         return missing.sorted()
     }
 
+    /// Numbers of copies with which some keys have no majority of living holders when this node is away, too; small state
+    /// counts as one of them.
+    func copiesBereft(without node: NodeID, _ around: LayoutSurroundings) -> [Int] {
+        let rest = living(around).filter { $0 != node }
+        return around.copiesInUse.filter { copies in
+            (0..<Partition.all).contains { number in
+                !holders(of: Partition(number: UInt16(number)), copies: copies).isQuorum(rest)
+            }
+        }
+    }
+
     private func living(_ around: LayoutSurroundings) -> [NodeID] { targets.filter(around.isAlive).map(\.node) }
 }

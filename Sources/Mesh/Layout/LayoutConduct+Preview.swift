@@ -1,4 +1,11 @@
+package import Swim
+
 extension LayoutConduct {
+    /// Numbers of copies that are in use and would leave some keys without a majority while this node is away.
+    package func copiesBereft(without node: NodeID) async -> [Int] {
+        driver.book.current.copiesBereft(without: node, await surroundings())
+    }
+
     /// What these wishes would come to if they were carried out now, one after the other; nothing is proposed.
     package func preview(_ wishes: [LayoutWish], isForced: Bool) async -> WishVerdict {
         guard driver.isReady else { return .refused("This node has not come into its mesh yet.") }

@@ -55,6 +55,13 @@ final class ControlStreams: ControlOwner {
     private var byEndpoint: [Endpoint: ControlConnection] = [:]
     private var all: [ObjectIdentifier: ControlConnection] = [:]
     private var isStopped = false
+    /// Calls nobody and lets nobody in, as if the plug were pulled.
+    var isSilent = false {
+        didSet {
+            guard isSilent else { return }
+            for connection in all.values { connection.end(nil) }
+        }
+    }
 
     init(loop: any EventLoop, rules: any Rules, clock: @escaping () -> Micros) {
         self.loop = loop
@@ -109,7 +116,7 @@ final class ControlStreams: ControlOwner {
     }
 
     private func dial(_ endpoint: Endpoint, expected: NodeID?, link: LinkDial? = nil) -> ControlConnection? {
-        guard !isStopped, all.count(where: { $0.value.isOutbound }) < Self.outboundMax,
+        guard !isStopped, !isSilent, all.count(where: { $0.value.isOutbound }) < Self.outboundMax,
             let address = endpoint.socketAddress, let call = rules.call(expected, link: link?.offer)
         else { return nil }
         numbers.opened += 1
@@ -147,7 +154,7 @@ final class ControlStreams: ControlOwner {
 
     /// A connection that was accepted; false when there are too many that proved something.
     func accept(_ channel: any Channel) -> Bool {
-        guard !isStopped, makeRoom(for: channel.remoteAddress.flatMap { Endpoint($0) }?.origin) else {
+        guard !isStopped, !isSilent, makeRoom(for: channel.remoteAddress.flatMap { Endpoint($0) }?.origin) else {
             numbers.refusedOverLimit += 1
             return false
         }

@@ -30,6 +30,8 @@ final class DatagramPort {
     let address: SocketAddress?
     private var addresses: [Endpoint: SocketAddress] = [:]
     var numbers = Numbers()
+    /// Nothing goes out and what comes in is not heard, as if the plug were pulled.
+    var isSilent = false
     var onDatagram: (([UInt8]) -> Void)?
     /// After a batch.
     var onBatch: (() -> Void)?
@@ -66,7 +68,7 @@ final class DatagramPort {
 
     func send(_ bytes: [UInt8], to endpoint: Endpoint) {
         guard channel.isActive else { return }
-        guard isIPv6 || !endpoint.isIPv6, let address = address(of: endpoint) else {
+        guard !isSilent, isIPv6 || !endpoint.isIPv6, let address = address(of: endpoint) else {
             numbers.unsent += 1
             return
         }
@@ -91,6 +93,7 @@ final class DatagramPort {
     }
 
     fileprivate func take(_ data: ByteBuffer) {
+        guard !isSilent else { return }
         numbers.received += 1
         numbers.receivedBytes += UInt64(data.readableBytes)
         onDatagram?(Array(data.readableBytesView))

@@ -61,6 +61,7 @@ final class MembershipDriver {
     var departure: EventLoopPromise<Void>?
     /// The decree that put this node out.
     var ownExpulsion: Decree?
+    var isPlayingDead = false
 
     private var outbox: [Directive] = []
     /// Directives that wait until a generation is on disk.
@@ -195,6 +196,7 @@ final class MembershipDriver {
     }
 
     private func use(_ port: DatagramPort) {
+        port.isSilent = isPlayingDead
         port.onDatagram = { [unowned self] in self.take($0) }
         port.onBatch = { [unowned self] in self.arm() }
         self.port = port

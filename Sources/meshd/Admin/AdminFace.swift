@@ -49,6 +49,7 @@ struct AdminFace: Sendable {
         addConsent(to: api)
         addDiscovery(to: api)
         addActivation(to: api)
+        addRehearsal(to: api)
         ConsoleStream(pulse: pulse, sessions: sessions).add(to: api)
         return router.buildResponder()
     }

@@ -35,7 +35,7 @@ struct RoleGate: RouterMiddleware {
         [
             "status", "events", "events/export", "metrics/history", "stream", "keys", "keys/*", "buckets", "buckets/*",
             "cluster/activation", "cluster/health", "cluster/layout", "cluster/metrics", "cluster/movements",
-            "cluster/nodes", "cluster/nodes/*", "cluster/repair", "cluster/ring", "cluster/status", "cluster/where",
+            "cluster/nodes", "cluster/nodes/*", "cluster/rehearsal", "cluster/repair", "cluster/ring", "cluster/status", "cluster/where",
             "mesh/agree", "mesh/decrees", "mesh/diff", "mesh/doctor", "mesh/keys", "mesh/members", "mesh/members/*",
             "mesh/why/*", "buckets/*/objects", "buckets/*/object", "buckets/*/versions",
         ].map { CallPattern(.get, $0) } + [
@@ -51,5 +51,6 @@ struct RoleGate: RouterMiddleware {
         ["config"].map { CallPattern(.get, $0) } + [
             CallPattern(.post, "buckets"), CallPattern(.post, "mesh/probe"),
             CallPattern(.patch, "cluster/nodes/*"), CallPattern(.post, "cluster/repair/*"),
+            CallPattern(.post, "cluster/rehearsal"),
         ] + CallPattern.nodeOrders.map { CallPattern(.post, "cluster/nodes/*/\($0)") }
 }

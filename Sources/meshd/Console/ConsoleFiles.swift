@@ -29,6 +29,7 @@ enum ConsoleFiles {
         "words.js": File(PackageResources.words_js, script),
         "charts.js": File(PackageResources.charts_js, script),
         "dashboard.js": File(PackageResources.dashboard_js, script),
+        "tests.js": File(PackageResources.tests_js, script),
         "ring.js": File(PackageResources.ring_js, script),
         "nodes.js": File(PackageResources.nodes_js, script),
         "storage.js": File(PackageResources.storage_js, script),

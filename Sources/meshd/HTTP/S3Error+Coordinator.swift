@@ -34,6 +34,15 @@ extension S3Error {
     }
 }
 
+extension S3Error {
+    /// What a node answers while it plays dead; clients that retry, or ask another node, lose nothing.
+    static func playingDead(seconds: Int) -> S3Error {
+        var error = S3Error(.serviceUnavailable, "This node plays dead for a rehearsal. Please ask another one.")
+        error.headers = [.init("x-mesh-effect", "none"), .init("Retry-After", "\(seconds)")]
+        return error
+    }
+}
+
 extension Consistency {
     /// What the request's header asks for; nil: nothing.
     init?(asked headers: HeaderTable) throws(S3Error) {

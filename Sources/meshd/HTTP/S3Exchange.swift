@@ -55,7 +55,7 @@ final class S3Exchange {
                     headers: HeaderTable(http.headers.lazy.map { ($0.name, $0.value) })
                 )
                 // Before keys are looked at: those that it knows may be gone, those that it does not know may be there.
-                if face.isRemoved() { throw S3Error.notMember }
+                if let objection = face.objection() { throw objection }
                 let signature = try authenticate(head)
                 request = try S3Request(head, domains: face.settings.domains)
                 asked = try Consistency(asked: head.headers)

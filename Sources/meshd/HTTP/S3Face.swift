@@ -28,8 +28,8 @@ final class S3Face: ServerChildChannel {
     let accessKeys: AccessKeys
     /// False while the node comes into its mesh: a key that it does not have may be good.
     let knowsKeys: @Sendable () -> Bool
-    /// True when the node was removed from its mesh.
-    let isRemoved: @Sendable () -> Bool
+    /// What every request is answered while this node may not speak for its mesh.
+    let objection: @Sendable () -> S3Error?
     let settings: Settings
     let metrics: RequestMetrics
     let verifier: SigV4Verifier
@@ -42,7 +42,7 @@ final class S3Face: ServerChildChannel {
         coordinator: Coordinator,
         accessKeys: AccessKeys,
         knowsKeys: @escaping @Sendable () -> Bool,
-        isRemoved: @escaping @Sendable () -> Bool,
+        objection: @escaping @Sendable () -> S3Error?,
         settings: Settings,
         metrics: RequestMetrics,
         tls: (@Sendable () -> NIOSSLContext)?,
@@ -51,7 +51,7 @@ final class S3Face: ServerChildChannel {
         self.coordinator = coordinator
         self.accessKeys = accessKeys
         self.knowsKeys = knowsKeys
-        self.isRemoved = isRemoved
+        self.objection = objection
         self.settings = settings
         self.metrics = metrics
         self.verifier = SigV4Verifier(region: settings.region)

@@ -91,6 +91,7 @@ struct MeshService: Sendable {
                 tasks.addTask { await describe() }
                 tasks.addTask { await answerNeighbours() }
                 tasks.addTask { await node.activation.run(node, logger) }
+                tasks.addTask { await node.rehearsals.run() }
                 tasks.addTask { await node.goHomeWhenRemoved(logger) }
                 tasks.addTask { await seekServices() }
                 tasks.addTask { await node.watchItself() }

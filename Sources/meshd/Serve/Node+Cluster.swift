@@ -11,6 +11,12 @@ extension Node {
     /// The layout that this node goes by; nil while it comes into a mesh and has not heard of one.
     var currentLayout: Layout? { layout.isReady ? layout.book.current : nil }
 
+    /// What every S3 request is answered while this node may not speak for its mesh.
+    var objection: S3Error? {
+        if layout.isRemoved { return .notMember }
+        return rehearsals.secondsDead.map { .playingDead(seconds: $0) }
+    }
+
     /// Asks nodes on behalf of an operator, this one too if it is among them.
     func ask(_ enquiry: Enquiry, of nodes: [NodeID]) async -> [NodeID: EnquiryAnswer] {
         if let cluster { return await cluster.enquiries.ask(enquiry, of: nodes) }
@@ -73,6 +79,7 @@ extension Node {
             return await holding(RowAddress(BucketID(rawValue: bucket), Key(key)))
         case .events(let query): return .events(events.page(query))
         case .history(let span): return .history(history.report(span))
+        case .rehearse(let call): return await rehearsals.answer(call, on: self)
         case .startRepair, .pauseRepair, .resumeRepair, .limitRepair:
             guard let repair = cluster?.repair else { return .refused("it takes no part in the mesh") }
             return Self.carryOut(enquiry, repair)
@@ -85,7 +92,7 @@ extension Node {
         case .pauseRepair: repair.pace.pause()
         case .resumeRepair: repair.pace.resume()
         case .limitRepair(let limit): repair.pace.setLimit(limit)
-        case .condition, .holding, .events, .history: return .refused("this is no order")
+        case .condition, .holding, .events, .history, .rehearse: return .refused("this is no order")
         }
         return .done
     }

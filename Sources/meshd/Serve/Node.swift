@@ -35,6 +35,7 @@ final class Node: Sendable {
     /// How this node may be invited into a mesh.
     let consent = ConsentDoor()
     let activation: ActivationDesk
+    let rehearsals = RehearsalDesk()
     /// The way on which it came into its mesh, while that is not settled.
     let invitation: Invitation?
     /// The token to join with, whoever gave it.
@@ -143,7 +144,7 @@ final class Node: Sendable {
     /// keys are known, and most members have answered.
     var isReady: Bool {
         state.withLock { $0.isServing && !$0.isStopping }
-            && layout.isReady && !layout.isRemoved && knowsKeys && hasMetMajority && store.statistics().failure == nil
+            && layout.isReady && !layout.isRemoved && rehearsals.secondsDead == nil && knowsKeys && hasMetMajority && store.statistics().failure == nil
     }
 
     private var hasMetMajority: Bool { layout.book.current.isSole == identity.id || cluster?.hasMetMajority == true }
@@ -413,7 +414,7 @@ final class Node: Sendable {
             coordinator: coordinator,
             accessKeys: accessKeys,
             knowsKeys: { [weak self] in self?.knowsKeys ?? false },
-            isRemoved: { [layout] in layout.isRemoved },
+            objection: { [weak self] in self?.objection },
             settings: S3Face.Settings(
                 region: settings.region,
                 domains: settings.domains,

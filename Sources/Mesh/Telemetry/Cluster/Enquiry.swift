@@ -17,6 +17,8 @@ package enum Enquiry: Codable, Sendable, Equatable {
     case events(EventQuery)
     /// What did clients do with you lately?
     case history(MetricsHistory.Span)
+    /// Take part in a rehearsal.
+    case rehearse(RehearsalCall)
 
     /// Longer than the longest key as a list of numbers, and far below a frame's limit.
     package static let bytesMax = 16 << 10
@@ -63,6 +65,32 @@ package struct Holding: Codable, Sendable, Equatable {
     package init(rows: [WhereReport.Line], hintsFor: [String]) {
         self.rows = rows
         self.hintsFor = hintsFor
+    }
+}
+
+/// What a node is told of a rehearsal. There is one at a time in a mesh: all nodes hold it before anybody plays dead.
+package struct RehearsalCall: Codable, Sendable, Equatable {
+    package enum Act: String, Codable, Sendable {
+        /// Have no part in another one until this is over, or until its time is.
+        case hold
+        /// Play dead: only to whom it is about.
+        case playDead
+        case release
+    }
+
+    package static let secondsAllowed = 10...120
+
+    package var act: Act
+    /// Of this rehearsal; nobody else chose the same.
+    package var id: String
+    /// For people: who is to play dead, and who watches.
+    package var node: String
+    package var watcher: String
+    /// How long the node plays dead.
+    package var seconds: Int
+
+    package init(_ act: Act, id: String, node: String, watcher: String, seconds: Int) {
+        (self.act, self.id, self.node, self.watcher, self.seconds) = (act, id, node, watcher, seconds)
     }
 }
 

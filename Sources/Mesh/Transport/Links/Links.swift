@@ -107,6 +107,16 @@ package final class Links: Sendable {
         try? await group?.shutdownGracefully()
     }
 
+    /// Ends all connections, as a crash would: calls that wait fail. Later calls open new ones.
+    package func hangUp() {
+        let (lanes, services) = state.withLock { state in
+            defer { state.peers = [:] }
+            return (state.peers.values.flatMap(\.lanes), state.services.values.flatMap { $0 })
+        }
+        for lane in lanes { lane.shut(.notConnected) }
+        for service in services { service.cut() }
+    }
+
     // MARK: Calls
 
     /// Asks a node. `done` is called exactly once: on a loop of the links, where it must not block, or at once, when the

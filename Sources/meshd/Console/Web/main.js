@@ -11,6 +11,7 @@ import { objects } from './objects.js';
 import { keys } from './keys.js';
 import { movements } from './movements.js';
 import { events } from './events.js';
+import { tests } from './tests.js';
 import { wizard } from './wizard.js';
 
 // A page is a function of (place, path): it draws itself into `place`, and returns what to do when it is left.
@@ -23,6 +24,7 @@ const pages = [
   { name: 'keys', title: 'Keys', open: keys },
   { name: 'movements', title: 'Movements', open: movements },
   { name: 'events', title: 'Events', open: events },
+  { name: 'tests', title: 'Tests', open: tests },
   { name: 'mesh', title: 'Enable mesh', open: wizard, under: 'nodes' },
 ];
 

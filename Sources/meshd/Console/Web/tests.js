@@ -1,0 +1,108 @@
+// Tests: what can be tried out while nothing is wrong. "Pull the plug" lets one node play dead and proves that nothing
+// fails; the network check tries the ways between the nodes.
+
+import { h, render, ask, notice, words } from './dom.js';
+import { live, follow, get, post, may } from './api.js';
+import { count, severityKind, span, time } from './words.js';
+import { meter, dot } from './charts.js';
+
+const pollMillis = 1000;
+
+export function tests(place) {
+  let report;
+  let diagnoses = null;
+  let isChecking = false;
+  let isOpen = true;
+  let timer = null;
+
+  const watch = async () => {
+    clearTimeout(timer);
+    const answer = await get('cluster/rehearsal').catch(() => null);
+    if (!isOpen) return;
+    if (answer) report = answer.rehearsal ?? null;
+    draw();
+    if (!answer || (report && report.phase !== 'done')) timer = setTimeout(watch, pollMillis);
+  };
+
+  const check = async () => {
+    isChecking = true;
+    draw();
+    try {
+      diagnoses = (await get('mesh/doctor')).diagnoses;
+    } catch (fault) {
+      notice(fault.message, 'bad');
+    }
+    isChecking = false;
+    draw();
+  };
+
+  const pull = () => {
+    const names = live.nodes.nodes.filter((node) => node.role !== 'outside').map((node) => [node.name, node.name]);
+    return ask({
+      title: 'Pull the plug', action: 'Begin', danger: true,
+      text: 'The node says and hears nothing on the mesh for this long, as if it had lost its power, and answers its own '
+        + 'clients with 503; then it goes on by itself. Another node writes, reads and lists all the time. It begins only '
+        + 'when the mesh can do without the node.',
+      fields: [
+        { name: 'node', label: 'Which node', kind: 'choice', options: names, value: names.at(-1)?.[0] },
+        { name: 'seconds', label: 'Seconds', kind: 'number', min: 10, max: 120, value: '30', required: true },
+      ],
+      act: async ({ node, seconds }) => {
+        report = (await post('cluster/rehearsal', { node, seconds: Number(seconds) })).rehearsal;
+        watch();
+      },
+    });
+  };
+
+  const draw = () => {
+    if (!live.nodes) return render(place, h('p', { class: 'quiet' }, 'Asking the nodes…'));
+    const isBusy = report && report.phase !== 'done';
+    render(place,
+      h('h1', {}, 'Tests'),
+      h('section', { class: 'card', 'aria-live': 'polite' }, h('div', { class: 'row' }, h('h2', {}, 'Pull the plug'),
+        may('operator') ? h('button', { onclick: pull, disabled: Boolean(isBusy) }, isBusy ? 'Under way…' : 'Pull the plug…') : null),
+      report ? rehearsal(report) : h('p', {}, 'One node plays dead for a while, and the others prove that no request fails. '
+        + 'Nothing was tried from this node since it was started.')),
+      h('section', { class: 'card' }, h('div', { class: 'row' }, h('h2', {}, 'Network check'),
+        h('button', { onclick: check, disabled: isChecking }, isChecking ? 'Checking…' : 'Check now')),
+      diagnoses === null ? h('p', { class: 'quiet' }, 'Tries the ways from this node to others and says what it finds.')
+        : h('ul', { class: 'findings' }, diagnoses.map((line) => h('li', { class: severityKind(line.status) },
+          h('p', {}, dot(severityKind(line.status), line.check), ' ', words(line.message)))))));
+  };
+
+  draw();
+  watch();
+  const unfollow = follow(draw);
+  return () => { isOpen = false; clearTimeout(timer); unfollow(); };
+}
+
+const verdicts = { passed: ['good', 'Passed'], failed: ['bad', 'Failed'], 'broken-off': ['watch', 'Broken off'] };
+
+function rehearsal(report) {
+  const [kind, label] = verdicts[report.verdict] ?? ['watch', 'Under way'];
+  // Five seconds before, the node's time, and its way back.
+  const share = report.phase === 'done' ? 1 : { before: 0.1, away: 0.4, returning: 0.85 }[report.phase];
+  return [
+    h('p', { class: 'level' }, dot(kind, label), ' ', words(report.sentence)),
+    meter(share, report.phase === 'done' ? 'done' : report.phase, kind === 'bad' ? 'bad' : 'plain'),
+    h('p', { class: 'quiet' }, `${report.node}, ${report.seconds} s, watched by ${report.watcher}, ${time(report.startedMillis)}`),
+    h('div', { class: 'scroll' }, h('table', { class: 'stack' },
+      h('thead', {}, h('tr', {}, ['', 'Probes', 'Failed', 'Half took less than', 'Slowest'].map((text) => h('th', {}, text)))),
+      h('tbody', {}, [['Before', report.before], [`${report.node} away`, report.away], [`${report.node} back`, report.returning]].map(([name, probes]) => h('tr', { key: name },
+        h('th', { scope: 'row', 'data-label': 'When' }, name), h('td', { 'data-label': 'Probes' }, count(probes.count)),
+        h('td', { 'data-label': 'Failed' }, probes.failed ? dot('bad', count(probes.failed)) : '0'),
+        h('td', { 'data-label': 'Half' }, `${probes.medianMillis.toFixed(1)} ms`), h('td', { 'data-label': 'Slowest' }, `${probes.slowestMillis.toFixed(0)} ms`)))))),
+    h('ul', { class: 'plain-list' }, steps(report).map(([millis, text]) => h('li', { key: text },
+      dot(millis === undefined ? 'off' : 'good', millis === undefined ? '…' : `after ${span(millis)}`), ` ${text}`))),
+    report.clientRequests ? h('p', {}, `Clients asked the other nodes ${count(report.clientRequests, 'time')} meanwhile; ${count(report.clientFailures)} of that failed.`) : null,
+    report.failures.length ? h('details', {}, h('summary', {}, `What failed (${report.failures.length} shown)`),
+      h('ul', {}, report.failures.map((fault, index) => h('li', { key: String(index) }, `${fault.operation} at ${(fault.millis / 1000).toFixed(1)} s: ${fault.error}`)))) : null,
+  ];
+}
+
+const steps = (report) => [
+  [report.suspectedMillis, `${report.watcher} suspected ${report.node}`],
+  [report.deadMillis, `${report.watcher} held ${report.node} for dead`],
+  [report.backMillis, `${report.node} was seen alive again`],
+  [report.equalMillis, `nothing waited for ${report.node} any more`],
+];
