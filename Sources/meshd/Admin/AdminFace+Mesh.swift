@@ -53,7 +53,8 @@ extension AdminFace {
             try await node.leaveMesh()
             return try Self.yes(LeaveAnswer(left: node.settings.name))
         }
-        mesh.get("doctor") { _, _ in try await Self.yes(diagnose()) }
+        mesh.get("doctor") { _, _ in try await Self.yes(DiagnosesAnswer(diagnoses: node.diagnose())) }
+        mesh.get("doctor/all") { _, _ in try await Self.yes(diagnoseAll()) }
         mesh.get("token-material") { _, _ in try await Self.yes(material()) }
     }
 
@@ -75,9 +76,29 @@ extension AdminFace {
         )
     }
 
+    /// What each node says of the ways to others; those that are away, too.
+    private func diagnoseAll() async throws -> AllDiagnosesAnswer {
+        let facts = await ClusterBoard(node: node).look(asksOthers: false).facts
+        let known = facts.nodes.filter { $0.isMember || $0.isReachable }
+        let answers = await node.ask(.diagnose, of: known.map(\.id))
+        return AllDiagnosesAnswer(
+            nodes: known.map { known in
+                var line = AllDiagnosesAnswer.Of(node: known.name, diagnoses: [])
+                switch answers[known.id] {
+                case .diagnoses(let found): line.diagnoses = found
+                case .refused(let reason): line.silence = reason
+                default: line.silence = "its answer is not understood"
+                }
+                return line
+            }
+        )
+    }
+}
+
+extension Node {
     /// Probes a few members at once and says what is wrong.
-    private func diagnose() async throws -> DiagnosesAnswer {
-        let mesh = try node.mesh()
+    func diagnose() async throws -> [Diagnosis] {
+        let mesh = try mesh()
         let others = try await mesh.report().members.filter {
             ($0.state == .alive || $0.state == .unstable) && $0.reach != "self"
         }
@@ -91,7 +112,6 @@ extension AdminFace {
             }
         }
         // What the probes learned, of clocks for instance, is in the report that is made after them.
-        let doctor = MeshDoctor(report: try await mesh.report(), epochs: try await mesh.epochs(), probes: probes)
-        return DiagnosesAnswer(diagnoses: doctor.diagnoses)
+        return MeshDoctor(report: try await mesh.report(), epochs: try await mesh.epochs(), probes: probes).diagnoses
     }
 }

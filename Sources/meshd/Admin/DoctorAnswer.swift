@@ -1,3 +1,4 @@
+import Mesh
 import Store
 
 /// What the doctor found, as JSON.

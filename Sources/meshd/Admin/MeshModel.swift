@@ -55,20 +55,20 @@ struct LeaveAnswer: Codable, Sendable {
     var left: String
 }
 
-/// One look of the doctor at the mesh.
-struct Diagnosis: Codable, Hashable, Sendable {
-    enum Status: String, Codable, Sendable {
-        case ok, note, warning, error
-    }
-
-    /// `udp`, `mtu`, `reach`, `clock`, `lag`, `epoch`, `names`, `versions`, `views` or `isolation`.
-    var check: String
-    var status: Status
-    var message: String
-}
-
 struct DiagnosesAnswer: Codable, Sendable {
     var diagnoses: [Diagnosis]
+}
+
+/// `mesh/doctor/all`
+struct AllDiagnosesAnswer: Codable, Sendable {
+    struct Of: Codable, Sendable {
+        var node: String
+        var diagnoses: [Diagnosis]
+        /// Why it said nothing.
+        var silence: String?
+    }
+
+    var nodes: [Of]
 }
 
 /// A node that answered on the local network.

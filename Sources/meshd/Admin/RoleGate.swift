@@ -35,8 +35,10 @@ struct RoleGate: RouterMiddleware {
         [
             "status", "events", "events/export", "metrics/history", "stream", "keys", "keys/*", "buckets", "buckets/*",
             "cluster/activation", "cluster/health", "cluster/layout", "cluster/metrics", "cluster/movements",
-            "cluster/nodes", "cluster/nodes/*", "cluster/rehearsal", "cluster/repair", "cluster/ring", "cluster/status", "cluster/where",
-            "mesh/agree", "mesh/decrees", "mesh/diff", "mesh/doctor", "mesh/keys", "mesh/members", "mesh/members/*",
+            "cluster/nodes", "cluster/nodes/*", "cluster/rehearsal", "cluster/repair", "cluster/ring", "cluster/status",
+            "cluster/where",
+            "mesh/agree", "mesh/decrees", "mesh/diff", "mesh/doctor",
+            "mesh/doctor/all", "mesh/keys", "mesh/members", "mesh/members/*",
             "mesh/why/*", "buckets/*/objects", "buckets/*/object", "buckets/*/versions",
         ].map { CallPattern(.get, $0) } + [
             CallPattern(.put, "buckets/*/object"), CallPattern(.delete, "buckets/*/object"),

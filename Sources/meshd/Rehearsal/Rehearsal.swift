@@ -69,10 +69,14 @@ final class Rehearsal: Sendable {
     ) async -> String? {
         let name = subject.name
         guard subject.id != node.identity.id else {
-            return "\(name) cannot watch itself play dead: open the console of another node, or ask that with --node"
+            return "\(name) cannot watch itself play dead: begin it from another node"
         }
         guard subject.isMember else { return "\(name) has no place in the mesh" }
-        let missing = facts.nodes.filter { $0.isMember && ($0.state != .alive || $0.condition == nil) }.map(\.name)
+        // Who comes and goes is there; that may be the last rehearsal's doing.
+        func isThere(_ known: ClusterFacts.Node) -> Bool {
+            known.condition != nil && (known.state == .alive || known.state == .unstable)
+        }
+        let missing = facts.nodes.filter { $0.isMember && !isThere($0) }.map(\.name)
         guard missing.isEmpty else {
             return "all nodes have to be there, and \(missing.joined(separator: ", ")) cannot be counted on now"
         }
@@ -189,7 +193,7 @@ final class Rehearsal: Sendable {
             report.sentence = "\(report.node) plays dead for \(report.seconds) s"
         }
         try await wait(seconds: Int64(report.seconds) + 1, tell) {
-            self.noteBelief()
+            await self.noteBelief()
             return false
         }
         tally.beginReturn()
@@ -218,7 +222,9 @@ final class Rehearsal: Sendable {
         }
     }
 
-    private func noteBelief() {
+    private func noteBelief() async {
+        let hints = await node.condition().hints.filter { $0.peer == subject.description }.map(\.objects).max() ?? 0
+        change { $0.hintsMost = max($0.hintsMost, hints) }
         guard let status = mesh.presence[subject]?.status, status != .alive else { return }
         let since = tally.sinceAbsence
         change { report in

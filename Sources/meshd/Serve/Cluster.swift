@@ -8,8 +8,6 @@ import Swim
 /// This node among others: links that are served and used, repair that runs, and a steward who keeps the layout.
 final class Cluster: Sendable {
     private static let expirySeconds = 5
-    /// A person waits for it, and one node that is away must not cost him more.
-    private static let enquiryMicrosMax: UInt64 = 2_000_000
 
     /// A majority that is away keeps a node from saying that it serves so long: from then on each request says so itself.
     private static let acquaintance = Duration.seconds(30)
@@ -62,14 +60,8 @@ final class Cluster: Sendable {
         )
         let enquiries = Enquiries(
             ownID: own,
-            road: { peer, bytes in
-                try await links.call(
-                    peer,
-                    .control,
-                    Enquiries.method,
-                    bytes,
-                    timeoutMicros: Self.enquiryMicrosMax
-                )
+            road: { peer, bytes, micros in
+                try await links.call(peer, .control, Enquiries.method, bytes, timeoutMicros: micros)
             },
             answer: { [weak node] enquiry in await node?.answer(enquiry) ?? .refused("it ends") }
         )

@@ -79,6 +79,9 @@ extension Node {
             return await holding(RowAddress(BucketID(rawValue: bucket), Key(key)))
         case .events(let query): return .events(events.page(query))
         case .history(let span): return .history(history.report(span))
+        case .diagnose:
+            guard let found = try? await diagnose() else { return .refused("it takes no part in the mesh") }
+            return .diagnoses(found)
         case .rehearse(let call): return await rehearsals.answer(call, on: self)
         case .startRepair, .pauseRepair, .resumeRepair, .limitRepair:
             guard let repair = cluster?.repair else { return .refused("it takes no part in the mesh") }
@@ -92,7 +95,7 @@ extension Node {
         case .pauseRepair: repair.pace.pause()
         case .resumeRepair: repair.pace.resume()
         case .limitRepair(let limit): repair.pace.setLimit(limit)
-        case .condition, .holding, .events, .history, .rehearse: return .refused("this is no order")
+        case .condition, .holding, .events, .history, .diagnose, .rehearse: return .refused("this is no order")
         }
         return .done
     }

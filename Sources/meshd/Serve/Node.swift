@@ -144,7 +144,8 @@ final class Node: Sendable {
     /// keys are known, and most members have answered.
     var isReady: Bool {
         state.withLock { $0.isServing && !$0.isStopping }
-            && layout.isReady && !layout.isRemoved && rehearsals.secondsDead == nil && knowsKeys && hasMetMajority && store.statistics().failure == nil
+            && layout.isReady && !layout.isRemoved && rehearsals.secondsDead == nil && knowsKeys && hasMetMajority
+            && store.statistics().failure == nil
     }
 
     private var hasMetMajority: Bool { layout.book.current.isSole == identity.id || cluster?.hasMetMajority == true }

@@ -53,6 +53,21 @@ import Testing
         #expect(next.follows(layout) && notes == ["Buckets that want 3 copies will have 2."])
     }
 
+    @Test("who can be missed: nobody of two, one of three if all are there, nobody where a key has one copy")
+    func missed() {
+        func bereft(_ count: Int, copies: [Int] = [3], dead: Set<Int> = []) -> [Int] {
+            let layout = LayoutSample.stable(count)
+            let around = LayoutSample.around(layout, without: dead, copies: copies)
+            return layout.copiesBereft(without: LayoutSample.id(2), around)
+        }
+        #expect(bereft(2) == [3])
+        #expect(bereft(3) == [] && bereft(5) == [])
+        #expect(bereft(3, dead: [3]) == [3])
+        // Of five holders another one may be away, but not for the keys that both have.
+        #expect(bereft(5, dead: [3]) == [3])
+        #expect(bereft(3, copies: [1, 2, 3]) == [1, 2])
+    }
+
     @Test("no order takes the last majority from keys, and who is away may go first")
     func majorities() throws {
         let (second, third) = (LayoutSample.id(2), LayoutSample.id(3))

@@ -59,7 +59,7 @@ import Testing
         let ids = (1...3).map { NodeID(high: UInt64($0), low: 0) }
         let own = Enquiries(
             ownID: ids[0],
-            road: { node, bytes in
+            road: { node, bytes, _ in
                 guard node == ids[1] else { throw Cut() }
                 return Enquiry(encoded: bytes) == .condition ? EnquiryAnswer.refused("busy").encoded : ByteBuffer()
             },

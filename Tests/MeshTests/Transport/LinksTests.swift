@@ -118,6 +118,42 @@ import Testing
         }
     }
 
+    @Test("a node that plays dead neither calls nor is called, is held for dead, and takes part again by itself")
+    func playingDead() async throws {
+        try await LinkBed.with(3) { bed in
+            let (near, links, subject) = (bed.links[0], bed.links[2], bed.id(2))
+            let (observer, actor) = (bed.machines[0].node!, bed.machines[2].node!)
+            let payload = ByteBuffer(string: "hello")
+            _ = try await near.ask(subject, 1, payload)
+            _ = try await links.ask(bed.id(0), 1, payload)
+            var arrivals = bed.held.arrivals.makeAsyncIterator()
+            async let inward = near.failure(subject, 3)
+            _ = await arrivals.next()
+            let (over, ended) = AsyncStream<Void>.makeStream()
+            #expect(try await actor.playDead(seconds: 4) { ended.finish() })
+            links.hangUp()
+            #expect(try await !actor.playDead(seconds: 4) {})
+            #expect(await inward == .closed)
+            #expect(await near.failure(subject, 1) == .notConnected)
+            #expect(await links.failure(bed.id(0), 1) == .notConnected)
+            let watching = Task {
+                while !Task.isCancelled {
+                    if observer.presence[subject]?.status == .dead { return true }
+                    try? await Task.sleep(for: .milliseconds(20))
+                }
+                return false
+            }
+            for await _ in over {}
+            watching.cancel()
+            #expect(await watching.value)
+            while observer.presence[subject]?.status != .alive { try await Task.sleep(for: .milliseconds(20)) }
+            var answers = (ByteBuffer?.none, ByteBuffer?.none)
+            while answers.0 == nil { answers.0 = try? await near.ask(subject, 1, payload, millis: 1_000) }
+            while answers.1 == nil { answers.1 = try? await links.ask(bed.id(0), 1, payload, millis: 1_000) }
+            #expect(answers.0 == payload && answers.1 == payload)
+        }
+    }
+
     @Test("an expelled node is cut off at once: its calls fail, and it is called no more")
     func expelled() async throws {
         try await LinkBed.with(3) { bed in

@@ -15,7 +15,8 @@ import Testing
             "get config", "post buckets", "post mesh/probe",
             "patch cluster/nodes/x", "post cluster/nodes/x/drain", "post cluster/nodes/x/forget",
             "post cluster/nodes/x/join", "post cluster/nodes/x/remove", "post cluster/nodes/x/replace",
-            "post cluster/nodes/x/resume", "post cluster/repair/limit", "post cluster/repair/x",
+            "post cluster/nodes/x/resume", "post cluster/rehearsal", "post cluster/repair/limit",
+            "post cluster/repair/x",
         ]
         let admins: Set = [
             "post cluster/activation", "post cluster/activation/cancel", "post cluster/layout/recover",

@@ -6,8 +6,9 @@ internal import Synchronization
 ///
 /// It knows no sockets: the road to a peer is given, so a test has its own.
 package final class Enquiries: Sendable {
-    /// Sends bytes to a peer and gives its answer. The error's description is shown to people.
-    package typealias Road = @Sendable (NodeID, ByteBuffer) async throws -> ByteBuffer
+    /// Sends bytes to a peer and gives its answer, which may take so many microseconds. The error's description is shown
+    /// to people.
+    package typealias Road = @Sendable (NodeID, ByteBuffer, UInt64) async throws -> ByteBuffer
 
     /// Of the links.
     package static let method: UInt8 = 14
@@ -44,7 +45,7 @@ package final class Enquiries: Sendable {
     package func ask(_ enquiry: Enquiry, of node: NodeID) async -> EnquiryAnswer {
         if node == ownID { return await answer(enquiry) }
         do {
-            let bytes = try await road(node, enquiry.encoded)
+            let bytes = try await road(node, enquiry.encoded, enquiry.patienceMicros)
             return EnquiryAnswer(encoded: bytes) ?? .refused("its answer is not understood")
         } catch {
             return .refused("\(error)")

@@ -17,8 +17,13 @@ package enum Enquiry: Codable, Sendable, Equatable {
     case events(EventQuery)
     /// What did clients do with you lately?
     case history(MetricsHistory.Span)
+    /// What do you find wrong with the ways to others?
+    case diagnose
     /// Take part in a rehearsal.
     case rehearse(RehearsalCall)
+
+    /// How long an answer may take: a person waits for it, and one node that is away must not cost him more.
+    package var patienceMicros: UInt64 { self == .diagnose ? 8_000_000 : 2_000_000 }
 
     /// Longer than the longest key as a list of numbers, and far below a frame's limit.
     package static let bytesMax = 16 << 10
@@ -40,6 +45,7 @@ package enum EnquiryAnswer: Codable, Sendable, Equatable {
     case done
     case events(EventPage)
     case history(HistoryReport)
+    case diagnoses([Diagnosis])
     /// In words for people.
     case refused(String)
 

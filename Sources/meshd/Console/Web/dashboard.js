@@ -9,24 +9,10 @@ import { chart, meter, dot } from './charts.js';
 const barsMax = 12;
 
 export function dashboard(place) {
-  let diagnoses = null;
   let stretch = '1h';
   let past = null;
   let isOpen = true;
   let timer = null;
-  let isChecking = false;
-
-  const check = async () => {
-    isChecking = true;
-    draw();
-    try {
-      diagnoses = (await get('mesh/doctor')).diagnoses;
-    } catch (fault) {
-      notice(fault.message, 'bad');
-    }
-    isChecking = false;
-    draw();
-  };
 
   // The past comes from the nodes, which keep a day; the next points come as often as they are made.
   const remember = async () => {
@@ -61,9 +47,6 @@ export function dashboard(place) {
           class: `chip small${name === stretch ? ' chosen' : ''}`, 'aria-pressed': name === stretch ? 'true' : 'false', onclick: () => choose(name) }, label)))),
       h('p', { class: 'quiet' }, 'S3 requests of all nodes that answer. ', past?.silent.length ? `Without ${past.silent.join(', ')}.` : ''),
       stretch === 'now' ? traffic(history) : past ? traffic(past.points.map((point) => rates(point, past.seconds))) : h('p', { class: 'quiet' }, 'Asking the nodes…')),
-      h('section', { class: 'card' }, h('div', { class: 'row' }, h('h2', {}, 'Network check'),
-        h('button', { onclick: check, disabled: isChecking }, isChecking ? 'Checking…' : 'Check now')),
-        checks(diagnoses)),
       status.enabled || !may('admin') ? null : hint());
   };
 
@@ -160,12 +143,6 @@ function traffic(history) {
       { label: 'half within', kind: 'one', value: (point) => (point.latencies ? quantile(point, 0.5) : point.half) },
       { label: '99 % within', kind: 'two', value: (point) => (point.latencies ? quantile(point, 0.99) : point.most) },
     ], (value) => (value < 1000 ? `${+value.toFixed(1)} ms` : span(value)), 'Time'));
-}
-
-function checks(diagnoses) {
-  if (!diagnoses) return h('p', { class: 'quiet' }, 'Asks other nodes in three ways and looks at clocks, versions and names.');
-  return h('ul', { class: 'findings' }, diagnoses.map((found) => h('li', { class: severityKind(found.status) },
-    h('p', {}, dot(severityKind(found.status), found.check), ' ', words(found.message)))));
 }
 
 const hint = () => h('p', { class: 'quiet' }, 'This node alone is complete. A second and a third one keep copies of everything: ',

@@ -1,5 +1,5 @@
 // Tests: what can be tried out while nothing is wrong. "Pull the plug" lets one node play dead and proves that nothing
-// fails; the network check tries the ways between the nodes.
+// fails; the network check lets all nodes try the ways between them.
 
 import { h, render, ask, notice, words } from './dom.js';
 import { live, follow, get, post, may } from './api.js';
@@ -10,7 +10,7 @@ const pollMillis = 1000;
 
 export function tests(place) {
   let report;
-  let diagnoses = null;
+  let examinations = null;
   let isChecking = false;
   let isOpen = true;
   let timer = null;
@@ -28,7 +28,7 @@ export function tests(place) {
     isChecking = true;
     draw();
     try {
-      diagnoses = (await get('mesh/doctor')).diagnoses;
+      examinations = (await get('mesh/doctor/all')).nodes;
     } catch (fault) {
       notice(fault.message, 'bad');
     }
@@ -65,9 +65,8 @@ export function tests(place) {
         + 'Nothing was tried from this node since it was started.')),
       h('section', { class: 'card' }, h('div', { class: 'row' }, h('h2', {}, 'Network check'),
         h('button', { onclick: check, disabled: isChecking }, isChecking ? 'Checking…' : 'Check now')),
-      diagnoses === null ? h('p', { class: 'quiet' }, 'Tries the ways from this node to others and says what it finds.')
-        : h('ul', { class: 'findings' }, diagnoses.map((line) => h('li', { class: severityKind(line.status) },
-          h('p', {}, dot(severityKind(line.status), line.check), ' ', words(line.message)))))));
+        examinations === null ? h('p', { class: 'quiet' }, 'Each node asks others in three ways and looks at clocks, versions and names.')
+          : examinations.map(examination)));
   };
 
   draw();
@@ -106,3 +105,15 @@ const steps = (report) => [
   [report.backMillis, `${report.node} was seen alive again`],
   [report.equalMillis, `nothing waited for ${report.node} any more`],
 ];
+
+// What is well stays in one line, so that what is not is seen.
+function examination(own) {
+  const wrong = own.diagnoses.filter((line) => line.status !== 'ok');
+  const well = own.diagnoses.filter((line) => line.status === 'ok');
+  return h('section', { key: own.node }, h('h3', {}, own.node),
+    own.silence ? h('p', {}, dot('bad', 'no answer'), ` ${own.silence}`) : null,
+    h('ul', { class: 'findings' }, wrong.map((line) => h('li', { key: line.check, class: severityKind(line.status) },
+      h('p', {}, dot(severityKind(line.status), line.check), ' ', words(line.message))))),
+    well.length ? h('details', {}, h('summary', {}, dot('good', `${count(well.length, 'check')} found nothing wrong`)),
+      h('ul', {}, well.map((line) => h('li', { key: line.check }, `${line.check}: `, words(line.message))))) : null);
+}
