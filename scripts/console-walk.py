@@ -3,7 +3,7 @@
 
 Signs in (once wrongly), makes a bucket, uploads and downloads, looks where a key is, makes and deletes an access key
 after its holder has looked around as a viewer and an operator, changes a weight, pauses and resumes, makes a node
-package, kills a node and sees it dead, and signs out. With --pictures it leaves a screenshot of every page, wide and
+package, lets a node play dead and asks all nodes how they are, kills one and sees it dead, and signs out. With --pictures it leaves a screenshot of every page, wide and
 narrow. Exits with 0 when everything was as it should be and the browser complained of nothing.
 
     console-walk.py --url http://127.0.0.1:9001 --access-key K --secret-key S [--kill NAME=PID] [--pictures DIR]
@@ -20,7 +20,7 @@ import tempfile
 
 from playwright.sync_api import sync_playwright
 
-PAGES = ["dashboard", "ring", "nodes", "storage", "keys", "movements"]
+PAGES = ["dashboard", "ring", "nodes", "storage", "keys", "movements", "events", "tests"]
 REFUSED = re.compile("status of 40[01] ")
 # A name that is markup: everywhere in the console it has to stay text.
 BUCKET = "made-by-the-walk"
@@ -139,6 +139,22 @@ def package(page):
         assert download.value.suggested_filename.endswith(".deb") and file.read(8) == b"!<arch>\n", "this is no package"
 
 
+def tests(page, name):
+    """Once a weight was changed data moves, and then nothing is pulled: it is tried until the mesh has come to rest."""
+    page.click("nav >> text=Tests")
+    page.click('button:text-is("Check now")')
+    page.wait_for_selector("summary >> text=found nothing wrong", timeout=60_000)
+    page.click('button:text-is("Pull the plug…")')
+    page.select_option("dialog [name=node]", name)
+    page.fill("dialog [name=seconds]", "10")
+    for _ in range(90):
+        page.click("dialog >> button.danger")
+        page.wait_for_timeout(1_000)
+        if page.query_selector("dialog") is None:
+            break
+    page.wait_for_selector("text=was away for 10 s and nothing failed", timeout=240_000)
+
+
 def death(page, name, pid):
     page.goto(page.url.split("#")[0] + f"#/ring/{name}")
     arc = f'.arc[aria-label^="{name}: "]'
@@ -204,9 +220,11 @@ def main():
         keys(page, browser, base, lambda error: complaints.append(str(error)))
         orders(page)
         package(page)
-        pictures(browser, args, base)
         if args.kill:
             name, pid = args.kill.split("=")
+            tests(page, name)
+        pictures(browser, args, base)
+        if args.kill:
             death(page, name, int(pid))
         page.click("text=Sign out")
         page.wait_for_selector(".signin")
