@@ -330,7 +330,7 @@ export function wizard(place) {
       h('h3', {}, 'Endpoints'), h('ul', { class: 'endpoints' }, endpoints.map(([name, address]) => h('li', { key: name, class: 'row' }, h('span', {}, h('b', {}, name), ' ', h('code', {}, address)), copyButton('Copy', address)))),
       h('h3', {}, 'Next'), h('ul', { class: 'plan' },
         h('li', {}, 'Give clients all endpoints, or put a load balancer before them: ', h('code', {}, next), ' ', copyButton('Copy', next)),
-        h('li', {}, 'Stop one node and look at the ', h('a', { href: '#/ring' }, 'Ring'), ': nothing fails, and it says why it believes the node dead.'),
+        h('li', {}, 'Pull the plug of one node: ', h('a', { href: '#/tests' }, 'Tests'), ' shows that nothing fails, and the ', h('a', { href: '#/ring' }, 'Ring'), ' why it is believed dead.'),
         h('li', {}, 'Keep a copy of the file ', h('code', {}, 'admin-key'), ' of this node elsewhere: it lets further nodes in.')),
       h('div', { class: 'row end' }, h('button', { type: 'button', class: 'primary', onclick: () => dismiss('#/dashboard') }, 'To the dashboard')));
   };
