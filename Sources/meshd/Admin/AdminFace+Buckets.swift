@@ -5,13 +5,16 @@ import Store
 /// Buckets, as an admin sees them.
 extension AdminFace {
     func addBuckets(to api: RouterGroup<AdminContext>) {
-        api.get("buckets") { _, _ in
+        api.get("buckets") { _, context in
             if node.layout.isRemoved { throw CoordinatorError.notMember }
-            return try Self.yes(BucketsAnswer(buckets: node.coordinator.buckets().map(answer)))
+            let seen = node.coordinator.buckets().filter { sees($0, context) }
+            return try Self.yes(BucketsAnswer(buckets: seen.map(answer)))
         }
         api.post("buckets") { request, _ in try await createBucket(Self.body(NewBucket.self, of: request)) }
         api.get("buckets/:bucket") { _, context in
-            try await Self.yes(answer(bucket(context.parameters.require("bucket"))))
+            let bucket = try await bucket(context.parameters.require("bucket"))
+            guard sees(bucket, context) else { throw Self.noGrant("", bucket) }
+            return try Self.yes(answer(bucket))
         }
         api.delete("buckets/:bucket") { _, context in
             try await deleteBucket(bucket(of: context, for: .owner))

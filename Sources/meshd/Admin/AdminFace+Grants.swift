@@ -22,8 +22,18 @@ extension AdminFace {
         guard context.role != .admin else { return }
         let key = context.accessKey.flatMap { node.accessKeys.lookup($0) }
         guard key?.allows(grant, on: bucket.id) != true else { return }
-        let right = grant.names.first ?? ""
-        let message = "your access key has no \(right) grant on \(bucket.name); an admin can give it"
-        throw AdminError(.forbidden, "no_grant", message)
+        throw Self.noGrant((grant.names.first ?? "") + " ", bucket)
+    }
+
+    /// Whether who calls is told of a bucket: who sees the mesh sees all, others those where they have a grant.
+    func sees(_ bucket: Bucket, _ context: AdminContext) -> Bool {
+        if context.role >= .viewer { return true }
+        let key = context.accessKey.flatMap { node.accessKeys.lookup($0) }
+        return key.map { !$0.isDisabled && $0.grants[bucket.id]?.isEmpty == false } ?? false
+    }
+
+    static func noGrant(_ right: String, _ bucket: Bucket) -> AdminError {
+        let message = "your access key has no \(right)grant on \(bucket.name); an admin can give it"
+        return AdminError(.forbidden, "no_grant", message)
     }
 }

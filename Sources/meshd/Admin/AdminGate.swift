@@ -15,7 +15,7 @@ struct AdminContext: RequestContext {
     /// Nothing for who came with an admin token.
     var accessKey: String?
     /// The least one until the gate knows who calls.
-    var role = Role.viewer
+    var role = Role.user
 
     init(source: Source) {
         coreContext = .init(source: source)

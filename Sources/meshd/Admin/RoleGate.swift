@@ -25,28 +25,30 @@ struct RoleGate: RouterMiddleware {
     static func least(_ method: HTTPRequest.Method, _ path: String) -> Role {
         let parts = path.split(separator: "/")
         let asked = method == .head ? .get : method
-        if viewers.contains(where: { $0.match(asked, parts) != nil }) { return .viewer }
-        return operators.contains { $0.match(asked, parts) != nil } ? .operator : .admin
+        let lists: [(Role, [CallPattern])] = [(.user, users), (.viewer, viewers), (.operator, operators)]
+        return lists.first { $0.1.contains { $0.match(asked, parts) != nil } }?.0 ?? .admin
     }
 
-    /// What tells no secret and changes nothing. Calls about what is in a bucket are open to every role, and judged by
-    /// the grants of the key where the bucket is known.
-    private static let viewers =
-        [
-            "status", "events", "events/export", "metrics/history", "stream", "keys", "keys/*", "buckets", "buckets/*",
-            "cluster/activation", "cluster/health", "cluster/layout", "cluster/metrics", "cluster/movements",
-            "cluster/nodes", "cluster/nodes/*", "cluster/rehearsal", "cluster/repair", "cluster/ring", "cluster/status",
-            "cluster/where",
-            "mesh/agree", "mesh/decrees", "mesh/diff", "mesh/doctor",
-            "mesh/doctor/all", "mesh/keys", "mesh/members", "mesh/members/*",
-            "mesh/why/*", "buckets/*/objects", "buckets/*/object", "buckets/*/versions",
-        ].map { CallPattern(.get, $0) } + [
+    /// What is in buckets: open to every key, and judged by its grants where the bucket is known.
+    private static let users =
+        ["buckets", "buckets/*", "buckets/*/objects", "buckets/*/object", "buckets/*/versions"].map {
+            CallPattern(.get, $0)
+        } + [
             CallPattern(.put, "buckets/*/object"), CallPattern(.delete, "buckets/*/object"),
             CallPattern(.delete, "buckets/*/version"),
             CallPattern(.post, "buckets/*/restore"), CallPattern(.post, "buckets/*/share"),
             CallPattern(.put, "buckets/*/versioning"), CallPattern(.put, "buckets/*/copies"),
             CallPattern(.delete, "buckets/*"),
         ]
+
+    /// What tells no secret and changes nothing.
+    private static let viewers = [
+        "status", "events", "events/export", "metrics/history", "stream", "keys", "keys/*", "cluster/activation",
+        "cluster/health", "cluster/layout", "cluster/metrics", "cluster/movements", "cluster/nodes", "cluster/nodes/*",
+        "cluster/rehearsal", "cluster/repair", "cluster/ring", "cluster/status", "cluster/where", "mesh/agree",
+        "mesh/decrees", "mesh/diff", "mesh/doctor", "mesh/doctor/all", "mesh/keys", "mesh/members", "mesh/members/*",
+        "mesh/why/*",
+    ].map { CallPattern(.get, $0) }
 
     /// What a mesh needs from day to day.
     private static let operators =

@@ -67,11 +67,7 @@ final class Sessions: Sendable {
         }
         watch.withLock { $0.succeeded(names) }
         guard let (_, role) = standing(of: subject) else {
-            throw AdminError(
-                .forbidden,
-                "no_role",
-                "this access key has no role: the console is for viewers, operators and admins"
-            )
+            throw AdminError(.unauthorized, "session_over", "this access key was disabled at this moment")
         }
         guard let (epoch, secret) = try await node.mesh().sessionSecret() else { throw MeshError.stopped }
         let token = SessionToken(
@@ -115,8 +111,8 @@ final class Sessions: Sendable {
     private func standing(of subject: SessionToken.Subject) -> (binding: Secret, role: Role)? {
         switch subject {
         case .accessKey(let id):
-            guard let key = node.accessKeys.lookup(id), let role = key.role, !key.isDisabled else { return nil }
-            return (key.secret, role)
+            guard let key = node.accessKeys.lookup(id), !key.isDisabled else { return nil }
+            return (key.secret, key.role ?? .user)
         case .bearer: return (Self.unbound, .admin)
         }
     }

@@ -146,14 +146,20 @@ import Testing
         }
     }
 
-    @Test("a key without a role does not open the console; the admin token does")
+    @Test("a key without a role is a user, who is told of nothing but what is granted; the admin token opens all")
     func whoMay() async throws {
         try await LiveNode.run(environment: Self.environment) { live in
             let client = try live.client()
             let new = try JSON.bytes(NewKey(id: "MKUSER", secret: "a-users-own-secret"))
             _ = try await client.call(.POST, "keys", body: new, as: KeyAnswer.self)
             let user = try await Self.signIn(live, "MKUSER", "a-users-own-secret")
-            #expect(user.status == 403 && user.body.contains("no_role"))
+            #expect(user.status == 200 && user.body.contains("\"user\""))
+            let (own, _) = try LiveNode.session(user)
+            #expect(try await live.exchange("GET /api/v1/cluster/status", [own]).status == 403)
+            #expect(try await live.exchange("GET /api/v1/buckets", [own]).status == 200)
+            let off = try JSON.bytes(KeyChange(disabled: true))
+            _ = try await client.call(.PATCH, "keys/MKUSER", body: off, as: KeyAnswer.self)
+            #expect(try await live.exchange("GET /api/v1/buckets", [own]).status == 401)
             let token = "{\"token\":\"an-operators-token-for-all-nodes\"}"
             let (cookie, _) = try LiveNode.session(try await live.exchange("POST /api/v1/session", [Self.json], token))
             let who = try await live.exchange("GET /api/v1/session", [cookie])

@@ -24,7 +24,8 @@ import Testing
             "delete keys/x", "patch keys/x", "post keys/x/grant", "post keys/x/revoke", "post mesh/decrees",
             "post mesh/leave", "get mesh/token-material", "post doctor",
         ]
-        let changesOfGrants: Set = [
+        let users: Set = [
+            "get buckets", "get buckets/x", "get buckets/x/objects", "get buckets/x/object", "get buckets/x/versions",
             "put buckets/x/object", "delete buckets/x/object", "delete buckets/x/version", "post buckets/x/restore",
             "post buckets/x/share", "put buckets/x/versioning", "put buckets/x/copies", "delete buckets/x",
         ]
@@ -33,11 +34,11 @@ import Testing
             let call = "\(method) \(path)"
             seen.insert(call)
             let least = RoleGate.least(try #require(HTTPRequest.Method(method.uppercased())), path)
-            let wanted: Role = admins.contains(call) ? .admin : operators.contains(call) ? .operator : .viewer
-            #expect(least == wanted, "\(call)")
-            if least == .viewer { #expect(method == "get" || changesOfGrants.contains(call), "\(call)") }
+            let lists: [(Set<String>, Role)] = [(admins, .admin), (operators, .operator), (users, .user)]
+            #expect(least == lists.first { $0.0.contains(call) }?.1 ?? .viewer, "\(call)")
+            if least == .viewer { #expect(method == "get", "\(call)") }
         }
-        #expect(seen.isSuperset(of: operators.union(admins).union(changesOfGrants)))
+        #expect(seen.isSuperset(of: operators.union(admins).union(users)))
         for path in ["keys/x/y", "cluster/nodes/x/drain/y", "something", "", "cluster/repair"] {
             #expect(RoleGate.least(.post, path) == .admin)
         }
@@ -147,7 +148,39 @@ import Testing
         }
     }
 
-    @Test("grants open what is in a bucket, whatever the role; a role that is taken away ends its sessions")
+    @Test("a user sees the buckets where he has a grant, does there what it says, and is told of nothing else")
+    func users() async throws {
+        try await LiveNode.run(environment: Self.environment) { live in
+            let client = try live.client()
+            let new = try JSON.bytes(NewKey(id: "USER", secret: "the-secret-of-USER"))
+            _ = try await client.call(.POST, "keys", body: new, as: KeyAnswer.self)
+            for name in ["shared", "private"] {
+                let body = try JSON.bytes(NewBucket(name: name))
+                _ = try await client.call(.POST, "buckets", body: body, as: BucketAnswer.self)
+            }
+            let user = try await Caller(live, "USER")
+            func buckets() async throws -> String {
+                try await live.exchange("GET /api/v1/buckets", user.headers).body
+            }
+            #expect(try await !buckets().contains("shared"))
+            #expect(try await user.ask("GET /api/v1/buckets/shared") == "403 no_grant")
+            let grant = try JSON.bytes(GrantChange(bucket: "shared", rights: ["read"]))
+            _ = try await client.call(.POST, "keys/USER/grant", body: grant, as: KeyAnswer.self)
+            let seen = try await buckets()
+            #expect(seen.contains("shared") && !seen.contains("private"))
+            #expect(try await user.ask("GET /api/v1/buckets/shared") == "200")
+            #expect(try await user.ask("GET /api/v1/buckets/shared/objects") == "200")
+            #expect(try await user.ask("PUT /api/v1/buckets/shared/object?key=a", "x") == "403 no_grant")
+            #expect(try await user.ask("GET /api/v1/buckets/private/objects") == "403 no_grant")
+            #expect(try await user.ask("PUT /api/v1/buckets/shared/copies", "{\"copies\":5}") == "403 no_grant")
+            for path in ["status", "cluster/status", "events", "keys", "mesh/members", "stream", "metrics/history"] {
+                #expect(try await user.ask("GET /api/v1/\(path)") == "403 not_viewer", "\(path)")
+            }
+            #expect(try await user.ask("POST /api/v1/buckets", "{\"name\":\"mine\"}") == "403 not_operator")
+        }
+    }
+
+    @Test("grants open what is in a bucket, whatever the role; a role that is given or taken counts at once")
     func grants() async throws {
         try await LiveNode.run(environment: Self.environment) { live in
             try await Self.key("VIEWER", "viewer", live)
@@ -186,7 +219,8 @@ import Testing
                 "the session has the new role"
             )
             #expect(try await set(KeyChange(role: "none")).role == "none")
-            #expect(try await viewer.ask("GET /api/v1/status") == "401 session_over")
+            #expect(try await viewer.ask("GET /api/v1/status") == "403 not_viewer")
+            #expect(try await viewer.ask("GET /api/v1/buckets/photos/objects") == "200")
             #expect(try await set(KeyChange(admin: true)).role == "admin")
             for wrong in [KeyChange(role: "root"), KeyChange(admin: true, role: "viewer")] {
                 await #expect(throws: (any Error).self) { _ = try await set(wrong) }

@@ -8,7 +8,7 @@ let session = null;
 const onSession = new Set();
 
 export const signedIn = () => session;
-const roles = ['viewer', 'operator', 'admin'];
+const roles = ['user', 'viewer', 'operator', 'admin'];
 // Whether who is signed in has this role or a higher one. Pages hide what a role may not do; grants are judged by the
 // node alone.
 export const may = (role) => roles.indexOf(session?.role) >= roles.indexOf(role);
@@ -16,7 +16,8 @@ export const whenSession = (listener) => onSession.add(listener);
 
 function setSession(next) {
   session = next;
-  if (next) watch(); else unwatch();
+  // Who has no part in the mesh is not told of it.
+  if (next && may('viewer')) watch(); else unwatch();
   for (const listener of onSession) listener(next);
 }
 

@@ -5,7 +5,7 @@ import { get, post, call, at, signedIn, may } from './api.js';
 import { compare, time } from './words.js';
 import { dot } from './charts.js';
 
-const roles = [['none', 'No role: only signs S3 requests'], ['viewer', 'Viewer: sees everything here that is no secret'],
+const roles = [['none', 'No role: what is granted, and nothing else'], ['viewer', 'Viewer: sees everything here that is no secret'],
   ['operator', 'Operator: also runs the mesh'], ['admin', 'Admin: everything, all buckets too']];
 const rights = [['read', 'read: objects and lists'], ['write', 'write: objects, uploads and tags'], ['owner', 'owner: everything, settings too']];
 

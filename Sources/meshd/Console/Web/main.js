@@ -14,13 +14,14 @@ import { events } from './events.js';
 import { tests } from './tests.js';
 import { wizard } from './wizard.js';
 
-// A page is a function of (place, path): it draws itself into `place`, and returns what to do when it is left.
+// A page is a function of (place, path): it draws itself into `place`, and returns what to do when it is left. `least` is
+// the role that it is for, a viewer where it says nothing.
 const pages = [
   { name: 'dashboard', title: 'Dashboard', open: dashboard },
   { name: 'ring', title: 'Ring', open: ring },
   { name: 'nodes', title: 'Nodes', open: nodes },
-  { name: 'storage', title: 'Storage', open: storage },
-  { name: 'objects', title: 'Objects', open: objects, under: 'storage' },
+  { name: 'storage', title: 'Storage', open: storage, least: 'user' },
+  { name: 'objects', title: 'Objects', open: objects, under: 'storage', least: 'user' },
   { name: 'keys', title: 'Keys', open: keys },
   { name: 'movements', title: 'Movements', open: movements },
   { name: 'events', title: 'Events', open: events },
@@ -36,7 +37,8 @@ let leave = null;
 function place() {
   const [path, query] = location.hash.replace(/^#\/?/, '').split('?');
   const [name, ...rest] = path.split('/').filter(Boolean).map(decodeURIComponent);
-  return { page: pages.find((page) => page.name === name) ?? pages[0], path: rest, query: new URLSearchParams(query) };
+  const open = pages.filter((page) => api.may(page.least ?? 'viewer'));
+  return { page: open.find((page) => page.name === name) ?? open[0], path: rest, query: new URLSearchParams(query) };
 }
 
 function open() {
@@ -57,7 +59,7 @@ function open() {
 
 function frame(current) {
   const shown = current.under ?? current.name;
-  render(document.getElementById('pages'), pages.filter((page) => !page.under).map((page) => h('li', { key: page.name },
+  render(document.getElementById('pages'), pages.filter((page) => !page.under && api.may(page.least ?? 'viewer')).map((page) => h('li', { key: page.name },
     h('a', { href: `#/${page.name}`, 'aria-current': page.name === shown ? 'page' : undefined }, page.title))));
   who();
 }
@@ -65,7 +67,7 @@ function frame(current) {
 function who() {
   const session = api.signedIn();
   if (!session) return;
-  const isLost = api.link.state === 'lost';
+  const isLost = api.may('viewer') && api.link.state === 'lost';
   render(document.getElementById('who'),
     h('span', { class: isLost ? 'link lost' : 'link', title: isLost ? 'Nothing comes from the node.' : '' },
       isLost ? `no word for ${api.link.heardMillis ? span(Date.now() - api.link.heardMillis) : 'some time'}` : `on ${session.node}`),
@@ -83,7 +85,7 @@ function signInPage() {
     h('img', { src: '/console/icon.svg', alt: '', width: 48, height: 48 }),
     h('h1', {}, 'meshd'),
     way === 'key' ? [
-      h('p', { class: 'quiet' }, 'Sign in with an access key that has a role. The first start of the mesh printed one that is an admin.'),
+      h('p', { class: 'quiet' }, 'Sign in with an access key. The first start of the mesh printed one that is an admin.'),
       fieldView({ name: 'accessKey', label: 'Access key', required: true, autocomplete: 'username', maxlength: 128 }),
       fieldView({ name: 'secretKey', label: 'Secret key', kind: 'password', required: true, maxlength: 128,
         autocomplete: 'current-password' }),

@@ -1,7 +1,7 @@
 // Objects: what is in one bucket, up and down.
 
 import { h, render, ask, notice } from './dom.js';
-import { get, call, at, upload } from './api.js';
+import { get, call, at, upload, may } from './api.js';
 import { bytes, count, percent, time } from './words.js';
 import { meter } from './charts.js';
 import { versions, share } from './versions.js';
@@ -99,7 +99,7 @@ export function objects(place, path, query) {
           h('td', { 'data-label': 'Size' }, bytes(object.size)),
           h('td', { 'data-label': 'Written' }, time(object.millis)),
           h('td', { class: 'orders' },
-            h('a', { class: 'button small', href: `#/ring?object=${encodeURIComponent(`${bucket}/${object.key}`)}`, 'aria-label': `Where is ${object.key}` }, 'Where'),
+            may('viewer') ? h('a', { class: 'button small', href: `#/ring?object=${encodeURIComponent(`${bucket}/${object.key}`)}`, 'aria-label': `Where is ${object.key}` }, 'Where') : null,
             h('button', { class: 'small', onclick: () => versions(bucket, object.key, load), 'aria-label': `Versions of ${object.key}` }, 'Versions'),
             h('button', { class: 'small', onclick: () => share(bucket, object.key), 'aria-label': `Share ${object.key}` }, 'Share'),
             h('button', { class: 'small', onclick: () => remove(object), 'aria-label': `Delete ${object.key}` }, 'Delete…')))))),

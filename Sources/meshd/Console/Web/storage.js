@@ -66,7 +66,7 @@ export function storage(place) {
       buckets && buckets.length > 10 ? h('p', { class: 'field' }, h('label', { for: 'filter' }, 'Show names with'),
         h('input', { id: 'filter', value: filter, oninput: (event) => { filter = event.target.value; draw(); } })) : null,
       !buckets ? (fault ? null : h('p', { class: 'quiet' }, 'Asking…')) : buckets.length === 0
-        ? h('p', { class: 'card quiet' }, 'There is no bucket yet.')
+        ? h('p', { class: 'card quiet' }, may('viewer') ? 'There is no bucket yet.' : 'Your access key has no grant on any bucket.')
         : h('section', { class: 'card scroll' }, h('p', { class: 'quiet' }, count(shown.length, 'bucket')),
           h('table', { class: 'stack' },
             h('thead', {}, h('tr', {}, ['Name', 'Versions', 'Created', 'Orders'].map((text) => h('th', {}, text === 'Orders' ? h('span', { class: 'hidden' }, text) : text)))),
