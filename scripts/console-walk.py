@@ -2,9 +2,10 @@
 """Walks the console of a mesh with a real browser, the way a person would.
 
 Signs in (once wrongly), makes a bucket, uploads and downloads, looks where a key is, makes and deletes an access key
-after its holder has looked around as a viewer and an operator, changes a weight, pauses and resumes, makes a node
-package, lets a node play dead and asks all nodes how they are, kills one and sees it dead, and signs out. With --pictures it leaves a screenshot of every page, wide and
-narrow. Exits with 0 when everything was as it should be and the browser complained of nothing.
+after its holder has looked around as a user, a viewer and an operator, changes a weight, pauses and resumes, makes a
+node package, lets a node play dead and asks all nodes how they are, kills one and sees it dead, and signs out. With
+--pictures it leaves a screenshot of every page, wide and narrow. Exits with 0 when everything was as it should be and the
+browser complained of nothing.
 
     console-walk.py --url http://127.0.0.1:9001 --access-key K --secret-key S [--kill NAME=PID] [--pictures DIR]
 
@@ -65,26 +66,33 @@ def storage(page, folder):
 
 
 def visitor(browser, base, key, secret, complain):
-    """The dashboard in another browser, signed in with this key."""
+    """Another browser, signed in with this key, on the page that it is shown first."""
     page = browser.new_context().new_page()
     page.on("pageerror", complain)
     page.goto(base)
     page.wait_for_selector(".signin")
     sign_in(page, key, secret)
-    page.wait_for_selector(".hero")
+    page.wait_for_selector("nav >> text=Storage")
     return page
 
 
 def keys(page, browser, base, complain):
     page.click("nav >> text=Keys")
     page.click("text=New key")
-    page.select_option("dialog [name=role]", "viewer")
+    page.select_option("dialog [name=role]", "none")
     page.click("dialog >> button.primary")
     page.wait_for_selector("text=Keep the secret now")
     made, secret = [page.text_content(f"dialog code >> nth={place}") for place in (0, 1)]
     page.keyboard.press("Escape")
     row = f'tr:has-text("{made}")'
     viewer = visitor(browser, base, made, secret, complain)
+    viewer.wait_for_selector("text=Your access key has no grant on any bucket")
+    assert viewer.query_selector("nav >> text=Nodes") is None, "a user is shown the mesh"
+    page.click(f"{row} >> text=Role…")
+    page.select_option("dialog [name=role]", "viewer")
+    page.click("dialog >> button.primary")
+    page.wait_for_selector(f"{row} >> text=viewer")
+    viewer.reload()
     viewer.click("nav >> text=Keys")
     viewer.wait_for_selector(f"{row} >> text=viewer")
     assert viewer.query_selector("text=New key") is None and viewer.query_selector(f"{row} >> text=Role…") is None

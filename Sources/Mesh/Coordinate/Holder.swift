@@ -12,11 +12,12 @@ package final class Holder: Sendable {
     private static let waitingMax: UInt32 = 16
     /// A body of which nothing more comes is given up.
     private static let idleMax = TimeAmount.seconds(120)
-    /// Bodies that are being read out.
-    private static let readersMax = 256
+    /// Bodies that are being read out; each keeps the space of its bytes from being used again.
+    private static let readersMax = 1024
     /// A body of which no piece was asked for this long is closed; its bytes may go then. So long a client may take for
-    /// the pieces that were read ahead of it.
+    /// one piece. A body whose end was read is hardly read again.
     private static let readerIdleMax = TimeAmount.seconds(60)
+    private static let finishedIdleMax = TimeAmount.seconds(5)
 
     package let store: ObjectStore
     private let state = Mutex(State())
@@ -24,7 +25,9 @@ package final class Holder: Sendable {
 
     private struct State {
         var sessions: [OpID: Session] = [:]
+        /// Of more than one piece, so that others may be asked for.
         var readers: [ReaderKey: OpenReader] = [:]
+        var openings: [ReaderKey: OpenReader] = [:]
     }
 
     /// A body on its way in.
@@ -45,6 +48,8 @@ package final class Holder: Sendable {
     private struct OpenReader {
         let opening: Task<BodyReader?, any Error>
         var lastUse: NIODeadline
+        /// Its last byte was asked for.
+        var isFinished = false
     }
 
     package init(store: ObjectStore) { self.store = store }
@@ -130,6 +135,7 @@ package final class Holder: Sendable {
             guard let reader = try await reader(piece.address, piece.stamp) else { return .gone }
             let end = piece.offset + UInt64(piece.count)
             guard piece.count > 0, piece.count <= BodyPiece.countMax, end <= reader.size else { return .failed }
+            if end == reader.size { finish(ReaderKey(address: piece.address, stamp: piece.stamp)) }
             var bytes = try await reader.read(at: piece.offset, limit: end)
             // Chunks of the store end where parts do; the piece goes on.
             while bytes.readableBytes < piece.count {
@@ -148,23 +154,32 @@ package final class Holder: Sendable {
         let key = ReaderKey(address: address, stamp: stamp)
         let opening = state.withLock { state in
             state.readers[key]?.lastUse = .now()
-            if let known = state.readers[key] { return known.opening }
-            if state.readers.count >= Self.readersMax {
-                let oldest = state.readers.min { $0.value.lastUse < $1.value.lastUse }
-                if let oldest { state.readers[oldest.key] = nil }
-            }
+            if let known = state.readers[key] ?? state.openings[key] { return known.opening }
+            // It ends with one read of the index; there are as many as requests of other nodes are let in.
             let opening = Task { [store] in try await store.openBody(address, stamp) }
-            state.readers[key] = OpenReader(opening: opening, lastUse: .now())
+            state.openings[key] = OpenReader(opening: opening, lastUse: .now())
             return opening
         }
-        let reader = try? await opening.value
-        // A body of one piece is not asked for again, and one that is not here may come.
-        if reader.map({ $0.size <= UInt64(BodyPiece.countMax) }) ?? true {
-            state.withLock { state in
-                if state.readers[key]?.opening == opening { state.readers[key] = nil }
+        let result = await opening.result
+        state.withLock { state in
+            guard state.openings[key]?.opening == opening else { return }
+            state.openings[key] = nil
+            // A body of one piece is not asked for again, and one that is not here may come.
+            if let reader = try? result.get(), reader.size > UInt64(BodyPiece.countMax) {
+                keep(OpenReader(opening: opening, lastUse: .now()), key, &state)
             }
         }
-        return try await opening.value
+        return try result.get()
+    }
+
+    private func finish(_ key: ReaderKey) { state.withLock { $0.readers[key]?.isFinished = true } }
+
+    private func keep(_ reader: OpenReader, _ key: ReaderKey, _ state: inout State) {
+        if state.readers.count >= Self.readersMax {
+            let oldest = state.readers.min { $0.value.lastUse < $1.value.lastUse }
+            if let oldest { state.readers[oldest.key] = nil }
+        }
+        state.readers[key] = reader
     }
 
     /// Called now and then: lets go of what nobody uses. Open readers keep their files from being freed.
@@ -172,7 +187,9 @@ package final class Holder: Sendable {
         let now = NIODeadline.now()
         state.withLock { state in
             state.sessions = state.sessions.filter { now - $0.value.lastUse < Self.idleMax }
-            state.readers = state.readers.filter { now - $0.value.lastUse < Self.readerIdleMax }
+            state.readers = state.readers.filter {
+                now - $0.value.lastUse < ($0.value.isFinished ? Self.finishedIdleMax : Self.readerIdleMax)
+            }
         }
     }
 

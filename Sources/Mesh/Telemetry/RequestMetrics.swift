@@ -41,7 +41,7 @@ package final class RequestMetrics: Sendable {
             let series = shard.snapshot()
             for (key, counter) in series.counters {
                 report.requests += counter.value
-                if key.status >= 500 { report.failures += counter.value }
+                if key.status >= 500, key.status != 501 { report.failures += counter.value }
             }
             for histogram in series.latencies.values {
                 for (index, count) in histogram.snapshot.counts.enumerated() { report.latencies[index] += count }

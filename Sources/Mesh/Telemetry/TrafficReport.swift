@@ -1,7 +1,7 @@
 /// What clients did with one node since it started, in totals: who asks twice knows the rates between.
 package struct TrafficReport: Codable, Sendable, Equatable {
     package var requests: UInt64 = 0
-    /// Answered with a status of 500 or more.
+    /// Answered with a status of 500 or more, but 501: what nobody does here has not failed.
     package var failures: UInt64 = 0
     package var receivedBytes: UInt64 = 0
     package var sentBytes: UInt64 = 0

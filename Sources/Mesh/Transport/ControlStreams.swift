@@ -152,9 +152,10 @@ final class ControlStreams: ControlOwner {
         return connection
     }
 
-    /// A connection that was accepted; false when there are too many that proved something.
+    /// A connection that was accepted; false when there are too many that proved something, and in silence.
     func accept(_ channel: any Channel) -> Bool {
-        guard !isStopped, !isSilent, makeRoom(for: channel.remoteAddress.flatMap { Endpoint($0) }?.origin) else {
+        guard !isSilent else { return false }
+        guard !isStopped, makeRoom(for: channel.remoteAddress.flatMap { Endpoint($0) }?.origin) else {
             numbers.refusedOverLimit += 1
             return false
         }

@@ -40,6 +40,9 @@ package struct MemberLine: Codable, Sendable, Equatable {
         /// Alive, but it had to refute so often or died so lately that work is kept away from it.
         case unstable
         case dead, left, expelled
+
+        /// Whether it is there, steady or not.
+        package var isAlive: Bool { self == .alive || self == .unstable }
     }
 
     /// Its own word, or the first eight digits of its id before it is heard.

@@ -87,6 +87,10 @@ extension MembershipDriver {
         guard peer != id, let endpoint = endpoint(of: peer), !isExpelled(peer) else {
             return loop.makeFailedFuture(MeshError.unreachable("\(label(peer)) cannot be probed from \(label(id))"))
         }
+        // What could not be sent says nothing about the way.
+        guard echoes.count + 2 <= Self.echoesMax else {
+            return loop.makeFailedFuture(MeshError.unreachable("too many probes are under way"))
+        }
         let bytes = membership.settings.datagramBytes
         let small = echo(peer, at: endpoint, bytes: 0)
         let full = echo(peer, at: endpoint, bytes: bytes)

@@ -62,6 +62,8 @@ final class MembershipDriver {
     /// The decree that put this node out.
     var ownExpulsion: Decree?
     var isPlayingDead = false
+    /// Who is told when that is over; set from the order on.
+    var playingDeadEnded: (@Sendable () -> Void)?
 
     private var outbox: [Directive] = []
     /// Directives that wait until a generation is on disk.
@@ -227,6 +229,7 @@ final class MembershipDriver {
 
     /// Falls silent at once, as a crash would; what was learned is saved by the caller.
     func halt() {
+        endPlayingDead()
         isStopped = true
         timer?.cancel()
         port?.close()

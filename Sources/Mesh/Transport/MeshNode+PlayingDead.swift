@@ -3,25 +3,46 @@ internal import NIOCore
 
 /// A node that plays dead neither says nor hears anything on its mesh port for a while. To the others it is one that
 /// crashed; to itself it is one whose network is gone. Nothing else is stopped: it goes on by itself when the time is
-/// over, and a restart ends it, too.
+/// over, and a stop ends it, too.
 extension MeshNode {
-    /// Falls silent; what was open is closed when this returns. False: it plays dead already.
-    package func playDead(seconds: Int, _ ended: @escaping @Sendable () -> Void) async throws(MeshError) -> Bool {
-        try await ask { $0.playDead(seconds: seconds, ended) }
+    /// Falls silent after a moment, in which an answer can go out. False: it plays dead already.
+    /// - Parameter silent: the control streams are closed, and the data links are to be (`Links.hangUp`). On the loop.
+    /// - Parameter ended: it speaks and hears again, or the node stops. Once, on the loop.
+    package func playDead(
+        afterMillis: Int,
+        seconds: Int,
+        silent: @escaping @Sendable () -> Void,
+        ended: @escaping @Sendable () -> Void
+    ) async throws(MeshError) -> Bool {
+        try await ask { $0.playDead(afterMillis: afterMillis, seconds: seconds, silent: silent, ended: ended) }
     }
 }
 
 extension MembershipDriver {
-    fileprivate func playDead(seconds: Int, _ ended: @escaping @Sendable () -> Void) -> Bool {
-        guard !isPlayingDead else { return false }
-        setPlayingDead(true)
-        logger.warning("plays dead for a rehearsal", metadata: ["seconds": "\(seconds)"])
-        loop.assumeIsolated().scheduleTask(in: .seconds(Int64(seconds))) {
-            self.setPlayingDead(false)
-            self.logger.notice("the rehearsal is over: speaks and hears again")
-            ended()
+    fileprivate func playDead(
+        afterMillis: Int,
+        seconds: Int,
+        silent: @escaping @Sendable () -> Void,
+        ended: @escaping @Sendable () -> Void
+    ) -> Bool {
+        guard playingDeadEnded == nil else { return false }
+        playingDeadEnded = ended
+        loop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(afterMillis))) {
+            guard self.playingDeadEnded != nil else { return }
+            self.logger.warning("plays dead for a rehearsal", metadata: ["seconds": "\(seconds)"])
+            self.setPlayingDead(true)
+            silent()
+            self.loop.assumeIsolated().scheduleTask(in: .seconds(Int64(seconds))) { self.endPlayingDead() }
         }
         return true
+    }
+
+    /// Speaks and hears again, if it plays dead.
+    func endPlayingDead() {
+        guard let ended = playingDeadEnded.take() else { return }
+        setPlayingDead(false)
+        logger.notice("the rehearsal is over: speaks and hears again")
+        ended()
     }
 
     private func setPlayingDead(_ isDead: Bool) {

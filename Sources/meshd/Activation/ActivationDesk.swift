@@ -125,7 +125,7 @@ final class ActivationDesk: Sendable {
         seen.share = facts.movement?.share ?? 0
         for known in facts.nodes {
             seen.nodes[known.id.description] = Activation.Sighting.Node(
-                isAlive: known.state == .alive || known.state == .unstable,
+                isAlive: known.state?.isAlive == true,
                 isMember: known.isMember,
                 isPlaced: known.place == .active,
                 zone: known.zone

@@ -46,12 +46,10 @@ extension AdminFace {
             let sentence = "there are \(names.count) buckets, and max-buckets allows \(max)"
             throw AdminError(.conflict, "too_many_buckets", sentence)
         }
-        let bucket = Bucket(
-            id: .fresh(SecureRandom.word()),
-            name: new.name,
-            createdMillis: JSON.nowMillis(),
+        let bucket = Bucket.fresh(
+            named: new.name,
             versioning: try Self.versioning(new.versioning ?? "off"),
-            settings: BucketSettings(copies: try new.copies.map(Self.copies)).encoded
+            copies: try new.copies.map(Self.copies)
         )
         switch try await node.coordinator.commit(.createBucket(bucket)) {
         case .done: return try Self.yes(answer(bucket), status: .created)
@@ -132,6 +130,19 @@ extension AdminFace {
             versioning: versioning,
             copies: node.coordinator.span(of: bucket.id).next,
             copiesHeld: node.copiesHeld(of: bucket)
+        )
+    }
+}
+
+extension Bucket {
+    /// A bucket that is to be made now. `copies`: nil, as many as the mesh gives.
+    static func fresh(named name: String, versioning: Versioning, copies: Int?) -> Bucket {
+        Bucket(
+            id: .fresh(SecureRandom.word()),
+            name: name,
+            createdMillis: JSON.nowMillis(),
+            versioning: versioning,
+            settings: BucketSettings(copies: copies).encoded
         )
     }
 }

@@ -83,7 +83,7 @@ extension AdminFace {
         let answers = await node.ask(.diagnose, of: known.map(\.id))
         return AllDiagnosesAnswer(
             nodes: known.map { known in
-                var line = AllDiagnosesAnswer.Of(node: known.name, diagnoses: [])
+                var line = AllDiagnosesAnswer.NodeDiagnoses(node: known.name, diagnoses: [])
                 switch answers[known.id] {
                 case .diagnoses(let found): line.diagnoses = found
                 case .refused(let reason): line.silence = reason
@@ -92,26 +92,5 @@ extension AdminFace {
                 return line
             }
         )
-    }
-}
-
-extension Node {
-    /// Probes a few members at once and says what is wrong.
-    func diagnose() async throws -> [Diagnosis] {
-        let mesh = try mesh()
-        let others = try await mesh.report().members.filter {
-            ($0.state == .alive || $0.state == .unstable) && $0.reach != "self"
-        }
-        let probes = await withTaskGroup { tasks in
-            for line in others.shuffled().prefix(MeshDoctor.probesMax) {
-                // A member that went away meanwhile is no finding of this examination.
-                tasks.addTask { try? await mesh.probe(NodeRef(line.id), via: nil, from: nil) }
-            }
-            return await tasks.reduce(into: [ProbeReport]()) { all, probe in
-                if let probe { all.append(probe) }
-            }
-        }
-        // What the probes learned, of clocks for instance, is in the report that is made after them.
-        return MeshDoctor(report: try await mesh.report(), epochs: try await mesh.epochs(), probes: probes).diagnoses
     }
 }

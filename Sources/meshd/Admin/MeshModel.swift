@@ -61,14 +61,14 @@ struct DiagnosesAnswer: Codable, Sendable {
 
 /// `mesh/doctor/all`
 struct AllDiagnosesAnswer: Codable, Sendable {
-    struct Of: Codable, Sendable {
+    struct NodeDiagnoses: Codable, Sendable {
         var node: String
         var diagnoses: [Diagnosis]
         /// Why it said nothing.
         var silence: String?
     }
 
-    var nodes: [Of]
+    var nodes: [NodeDiagnoses]
 }
 
 /// A node that answered on the local network.

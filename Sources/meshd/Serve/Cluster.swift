@@ -63,10 +63,10 @@ final class Cluster: Sendable {
             road: { peer, bytes, micros in
                 try await links.call(peer, .control, Enquiries.method, bytes, timeoutMicros: micros)
             },
-            answer: { [weak node] enquiry in await node?.answer(enquiry) ?? .refused("it ends") }
+            answer: { [weak node] enquiry, peer in await node?.answer(enquiry, from: peer) ?? .refused("it ends") }
         )
         self.enquiries = enquiries
-        links.serve(Enquiries.method) { _, bytes, done in enquiries.serve(bytes, done) }
+        links.serve(Enquiries.method) { peer, bytes, done in enquiries.serve(bytes, from: peer, done) }
         ReplicaService.serve(links, node.holder)
         for method in RepairMethod.allCases {
             links.serve(method.rawValue, isOpen: method.isOpen) { asker, payload, done in

@@ -137,7 +137,7 @@ struct MeshService: Sendable {
         let names = node.settings.seeds.compactMap { if case .service(let name) = $0 { name } else { nil } }
         guard !names.isEmpty else { return }
         while !Task.isCancelled {
-            let isAlone = ((try? await members.counters())?.present ?? 1) <= 1
+            let isAlone = ((try? await members.counters())?.present ?? 1) <= 1 && node.rehearsals.secondsDead == nil
             for name in names where isAlone {
                 do {
                     let found = try await ServiceLookup.nodes(of: name)
@@ -159,7 +159,8 @@ struct MeshService: Sendable {
         guard node.settings.lanDiscovery else { return }
         do {
             try await LanDiscovery.answer(on: node.settings.meshListen.host) {
-                guard let members = try? node.mesh() else { return nil }
+                // Who plays dead only seems to be alone.
+                guard node.rehearsals.secondsDead == nil, let members = try? node.mesh() else { return nil }
                 guard let address = try? await members.tokenMaterial().addresses.first,
                     let present = try? await members.counters().present, present <= 1
                 else { return nil }

@@ -11,18 +11,13 @@ extension Node {
     /// The layout that this node goes by; nil while it comes into a mesh and has not heard of one.
     var currentLayout: Layout? { layout.isReady ? layout.book.current : nil }
 
-    /// What every S3 request is answered while this node may not speak for its mesh.
-    var objection: S3Error? {
-        if layout.isRemoved { return .notMember }
-        return rehearsals.secondsDead.map { .playingDead(seconds: $0) }
-    }
-
     /// Asks nodes on behalf of an operator, this one too if it is among them.
     func ask(_ enquiry: Enquiry, of nodes: [NodeID]) async -> [NodeID: EnquiryAnswer] {
         if let cluster { return await cluster.enquiries.ask(enquiry, of: nodes) }
         var answers: [NodeID: EnquiryAnswer] = [:]
         for id in nodes {
-            answers[id] = id == identity.id ? await answer(enquiry) : .refused("this node takes no part in a mesh")
+            answers[id] =
+                id == identity.id ? await answer(enquiry, from: id) : .refused("this node takes no part in a mesh")
         }
         return answers
     }
@@ -71,7 +66,7 @@ extension Node {
         return condition
     }
 
-    func answer(_ enquiry: Enquiry) async -> EnquiryAnswer {
+    func answer(_ enquiry: Enquiry, from asker: NodeID) async -> EnquiryAnswer {
         switch enquiry {
         case .condition: return .condition(await condition())
         case .holding(let bucket, let key):
@@ -82,7 +77,7 @@ extension Node {
         case .diagnose:
             guard let found = try? await diagnose() else { return .refused("it takes no part in the mesh") }
             return .diagnoses(found)
-        case .rehearse(let call): return await rehearsals.answer(call, on: self)
+        case .rehearse(let call): return await rehearsals.answer(call, from: asker, on: self)
         case .startRepair, .pauseRepair, .resumeRepair, .limitRepair:
             guard let repair = cluster?.repair else { return .refused("it takes no part in the mesh") }
             return Self.carryOut(enquiry, repair)

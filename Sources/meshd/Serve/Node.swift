@@ -36,6 +36,7 @@ final class Node: Sendable {
     let consent = ConsentDoor()
     let activation: ActivationDesk
     let rehearsals = RehearsalDesk()
+    let diagnoses = DiagnosisDesk()
     /// The way on which it came into its mesh, while that is not settled.
     let invitation: Invitation?
     /// The token to join with, whoever gave it.
@@ -202,6 +203,13 @@ final class Node: Sendable {
     /// Says goodbye; the node serves what it holds and takes no part until it is started again.
     func leaveMesh() async throws {
         let members = try mesh()
+        if let seconds = rehearsals.secondsDead {
+            throw AdminError(
+                .conflict,
+                "plays_dead",
+                "nobody would hear the goodbye: this node plays dead for \(seconds) s"
+            )
+        }
         // Of two who ask at once, one says goodbye.
         guard setMesh(nil) != nil else { throw MeshError.stopped }
         await members.stop(leave: true)
@@ -407,26 +415,6 @@ final class Node: Sendable {
         } catch {
             throw CommandFailure("the node cannot listen or had to stop: \(error)")
         }
-    }
-
-    private func makeS3Face(tls: TLSContext?, logger: Logger) -> S3Face {
-        let certificate: (@Sendable () -> NIOSSLContext)? = if let tls { { tls.current } } else { nil }
-        return S3Face(
-            coordinator: coordinator,
-            accessKeys: accessKeys,
-            knowsKeys: { [weak self] in self?.knowsKeys ?? false },
-            objection: { [weak self] in self?.objection },
-            settings: S3Face.Settings(
-                region: settings.region,
-                domains: settings.domains,
-                bucketsMax: settings.bucketsMax,
-                inlineBytesMax: settings.store.inlineBytesMax,
-                idleMax: .milliseconds(Int64(settings.idleTimeoutMillis))
-            ),
-            metrics: metrics,
-            tls: certificate,
-            log: logger
-        )
     }
 
     /// Tells everyone where this node is, when every port is open and nobody was told.

@@ -25,7 +25,7 @@ import Testing
         #expect(stored == [.complete])
     }
 
-    /// Sends the pieces of a body through one door, in an order that is not theirs, while the next version comes.
+    /// Who comes first is the scheduler's choice: without the rule some 15 of 100 turns break it.
     @Test("pieces of a body that are asked for together are all there or none, whatever is written meanwhile")
     func togetherOrNone() async throws {
         let chunks = 4
@@ -120,15 +120,39 @@ import Testing
         )
     }
 
+    /// Answers of the first node that wait until all others have answered.
+    private final class Slow: Sendable {
+        private struct State {
+            var waiting: [@Sendable () -> Void] = []
+            var others = 0
+        }
+
+        private let state = Mutex(State())
+
+        func hold(_ answer: @escaping @Sendable () -> Void) { state.withLock { $0.waiting.append(answer) } }
+
+        /// One of the two others has answered.
+        func note() {
+            let ready = state.withLock { state in
+                state.others += 1
+                guard state.others >= 2 else { return [@Sendable () -> Void]() }
+                defer { state.waiting = [] }
+                return state.waiting
+            }
+            for answer in ready { answer() }
+        }
+    }
+
     @Test("a holder that is slow and has kept a body is waited for when the others have let it go")
     func slowButKept() async throws {
+        let slow = Slow()
         let road = Road { node, piece, done in
-            guard node == Self.nodes[0] else { return done(.gone) }
-            guard piece.offset > 0 else { return done(.bytes(ByteBuffer(repeating: 1, count: piece.count))) }
-            Task {
-                try await Task.sleep(for: .milliseconds(800))
-                done(.bytes(ByteBuffer(repeating: 2, count: piece.count)))
+            guard node == Self.nodes[0] else {
+                done(.gone)
+                return slow.note()
             }
+            guard piece.offset > 0 else { return done(.bytes(ByteBuffer(repeating: 1, count: piece.count))) }
+            slow.hold { done(.bytes(ByteBuffer(repeating: 2, count: piece.count))) }
         }
         let body = Self.body(road)
         var offset: UInt64 = 0
@@ -139,15 +163,9 @@ import Testing
         }
     }
 
-    @Test("a body is gone when all have said so, the slow one too")
-    func goneEverywhere() async throws {
-        let road = Road { node, _, done in
-            guard node == Self.nodes[0] else { return done(.gone) }
-            Task {
-                try await Task.sleep(for: .milliseconds(600))
-                done(.gone)
-            }
-        }
+    @Test("before the first piece nobody waits for a slow one: who looks again finds the newer version")
+    func goneAtFirst() async throws {
+        let road = Road { node, _, done in if node != Self.nodes[0] { done(.gone) } }
         let body = Self.body(road)
         await #expect(throws: StoreError.self) { try await body.read(at: 0, limit: body.size) }
     }

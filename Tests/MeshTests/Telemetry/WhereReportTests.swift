@@ -63,17 +63,17 @@ import Testing
                 guard node == ids[1] else { throw Cut() }
                 return Enquiry(encoded: bytes) == .condition ? EnquiryAnswer.refused("busy").encoded : ByteBuffer()
             },
-            answer: { _ in .condition(NodeCondition(id: "1", name: "own")) }
+            answer: { _, _ in .condition(NodeCondition(id: "1", name: "own")) }
         )
         let answers = await own.ask(.condition, of: ids)
         #expect(answers[ids[0]] == .condition(NodeCondition(id: "1", name: "own")))
         #expect(answers[ids[1]] == .refused("busy") && answers[ids[2]] == .refused("cut off"))
         let served = await withCheckedContinuation { done in
-            own.serve(Enquiry.condition.encoded) { done.resume(returning: EnquiryAnswer(encoded: $0)) }
+            own.serve(Enquiry.condition.encoded, from: ids[1]) { done.resume(returning: EnquiryAnswer(encoded: $0)) }
         }
         #expect(served == .condition(NodeCondition(id: "1", name: "own")))
         let unknown = await withCheckedContinuation { done in
-            own.serve(ByteBuffer(string: "?")) { done.resume(returning: EnquiryAnswer(encoded: $0)) }
+            own.serve(ByteBuffer(string: "?"), from: ids[1]) { done.resume(returning: EnquiryAnswer(encoded: $0)) }
         }
         #expect(unknown == .refused("it does not know this question"))
     }

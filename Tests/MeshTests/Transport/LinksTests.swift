@@ -130,9 +130,11 @@ import Testing
             async let inward = near.failure(subject, 3)
             _ = await arrivals.next()
             let (over, ended) = AsyncStream<Void>.makeStream()
-            #expect(try await actor.playDead(seconds: 4) { ended.finish() })
-            links.hangUp()
-            #expect(try await !actor.playDead(seconds: 4) {})
+            let silent: @Sendable () -> Void = { links.hangUp() }
+            #expect(
+                try await actor.playDead(afterMillis: 50, seconds: 4, silent: silent, ended: { ended.finish() })
+            )
+            #expect(try await !actor.playDead(afterMillis: 0, seconds: 4, silent: {}, ended: {}))
             #expect(await inward == .closed)
             #expect(await near.failure(subject, 1) == .notConnected)
             #expect(await links.failure(bed.id(0), 1) == .notConnected)

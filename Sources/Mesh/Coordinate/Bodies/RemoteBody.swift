@@ -40,6 +40,11 @@ final class RemoteBody: Sendable {
         var isDoubtful = false
         /// One of them has them no more: whoever looks again may find a newer version.
         var isGone = false
+        /// The reader has got something, so that looking again is too late.
+        var hasDelivered = false
+
+        /// So often holders are left before a piece has failed.
+        func sourcesMax(_ nodes: Int) -> Int { nodes * (isGone ? 1 : RemoteBody.roundsMax) }
     }
 
     private struct Request {
@@ -112,7 +117,7 @@ final class RemoteBody: Sendable {
     /// comes first counts.
     private func leave(at offset: UInt64) {
         let requests = state.withLock { state -> [Request] in
-            guard case .underway = state.pieces[offset], state.source + 1 < nodes.count * Self.roundsMax else {
+            guard case .underway = state.pieces[offset], state.source + 1 < state.sourcesMax(nodes.count) else {
                 return []
             }
             state.source += 1
@@ -155,6 +160,7 @@ final class RemoteBody: Sendable {
         switch state.pieces[offset] {
         case .here(let bytes):
             state.pieces[offset] = nil
+            state.hasDelivered = true
             return bytes
         case .failed:
             guard state.isDoubtful, !state.isGone else { throw StoreError.gone }
@@ -202,9 +208,9 @@ final class RemoteBody: Sendable {
             state.source += 1
             metrics.switchedSources.add()
         }
-        guard state.source < nodes.count * (state.isGone ? 1 : Self.roundsMax) else {
-            // One that was slow may have kept the bytes, which the others have let go.
-            guard owed == 0 else { return (nil, nil) }
+        guard state.source < state.sourcesMax(nodes.count) else {
+            // One that is slow may have kept the bytes, which the others have let go.
+            guard owed == 0 || !state.hasDelivered else { return (nil, nil) }
             state.pieces[piece.offset] = .failed
             return (nil, state.waiter.take())
         }

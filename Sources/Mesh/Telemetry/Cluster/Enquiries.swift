@@ -18,14 +18,14 @@ package final class Enquiries: Sendable {
 
     private let ownID: NodeID
     private let road: Road
-    private let answer: @Sendable (Enquiry) async -> EnquiryAnswer
+    private let answer: @Sendable (Enquiry, NodeID) async -> EnquiryAnswer
     private let atWork = Mutex(0)
 
-    /// - Parameter answer: this node's own words.
+    /// - Parameter answer: this node's own words, to who asks.
     package init(
         ownID: NodeID,
         road: @escaping Road,
-        answer: @escaping @Sendable (Enquiry) async -> EnquiryAnswer
+        answer: @escaping @Sendable (Enquiry, NodeID) async -> EnquiryAnswer
     ) {
         self.ownID = ownID
         self.road = road
@@ -43,7 +43,7 @@ package final class Enquiries: Sendable {
     }
 
     package func ask(_ enquiry: Enquiry, of node: NodeID) async -> EnquiryAnswer {
-        if node == ownID { return await answer(enquiry) }
+        if node == ownID { return await answer(enquiry, ownID) }
         do {
             let bytes = try await road(node, enquiry.encoded, enquiry.patienceMicros)
             return EnquiryAnswer(encoded: bytes) ?? .refused("its answer is not understood")
@@ -53,7 +53,7 @@ package final class Enquiries: Sendable {
     }
 
     /// Answers a peer; `done` is called exactly once.
-    package func serve(_ bytes: ByteBuffer, _ done: @escaping @Sendable (ByteBuffer) -> Void) {
+    package func serve(_ bytes: ByteBuffer, from peer: NodeID, _ done: @escaping @Sendable (ByteBuffer) -> Void) {
         guard let enquiry = Enquiry(encoded: bytes) else {
             return done(EnquiryAnswer.refused("it does not know this question").encoded)
         }
@@ -65,7 +65,7 @@ package final class Enquiries: Sendable {
         guard isFree else { return done(EnquiryAnswer.refused("it is asked too much at once").encoded) }
         // The answer may wait for the disk; it ends by itself, and there are no more of them than the limit says.
         Task {
-            let answer = await answer(enquiry)
+            let answer = await answer(enquiry, peer)
             atWork.withLock { $0 -= 1 }
             done(answer.encoded)
         }

@@ -22,8 +22,12 @@ package enum Enquiry: Codable, Sendable, Equatable {
     /// Take part in a rehearsal.
     case rehearse(RehearsalCall)
 
-    /// How long an answer may take: a person waits for it, and one node that is away must not cost him more.
-    package var patienceMicros: UInt64 { self == .diagnose ? 8_000_000 : 2_000_000 }
+    /// How long an answer may take: a person waits for it, and one node that is away must not cost him more. A diagnosis
+    /// waits itself for members that do not answer.
+    package var patienceMicros: UInt64 { self == .diagnose ? Self.diagnosisMicros : Self.answerMicros }
+
+    private static let answerMicros: UInt64 = 2_000_000
+    private static let diagnosisMicros: UInt64 = 8_000_000
 
     /// Longer than the longest key as a list of numbers, and far below a frame's limit.
     package static let bytesMax = 16 << 10
@@ -45,6 +49,7 @@ package enum EnquiryAnswer: Codable, Sendable, Equatable {
     case done
     case events(EventPage)
     case history(HistoryReport)
+    /// One for each look.
     case diagnoses([Diagnosis])
     /// In words for people.
     case refused(String)
@@ -71,32 +76,6 @@ package struct Holding: Codable, Sendable, Equatable {
     package init(rows: [WhereReport.Line], hintsFor: [String]) {
         self.rows = rows
         self.hintsFor = hintsFor
-    }
-}
-
-/// What a node is told of a rehearsal. There is one at a time in a mesh: all nodes hold it before anybody plays dead.
-package struct RehearsalCall: Codable, Sendable, Equatable {
-    package enum Act: String, Codable, Sendable {
-        /// Have no part in another one until this is over, or until its time is.
-        case hold
-        /// Play dead: only to whom it is about.
-        case playDead
-        case release
-    }
-
-    package static let secondsAllowed = 10...120
-
-    package var act: Act
-    /// Of this rehearsal; nobody else chose the same.
-    package var id: String
-    /// For people: who is to play dead, and who watches.
-    package var node: String
-    package var watcher: String
-    /// How long the node plays dead.
-    package var seconds: Int
-
-    package init(_ act: Act, id: String, node: String, watcher: String, seconds: Int) {
-        (self.act, self.id, self.node, self.watcher, self.seconds) = (act, id, node, watcher, seconds)
     }
 }
 

@@ -301,7 +301,7 @@ struct Examination {
             case .leaving: return Finding("leaving", .note, [node.name], "\(node.name) is being removed")
             case .active, nil: break
             }
-            guard !node.isMember, node.state == .alive || node.state == .unstable else { return nil }
+            guard !node.isMember, node.state?.isAlive == true else { return nil }
             if node.isRemoved {
                 let advice = "`meshd node join \(node.name)` gives it a place again"
                 return Finding("not-member", .note, [node.name], "\(node.name) was removed and is here", advice: advice)

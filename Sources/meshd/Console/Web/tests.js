@@ -2,7 +2,7 @@
 // fails; the network check lets all nodes try the ways between them.
 
 import { h, render, ask, notice, words } from './dom.js';
-import { live, follow, get, post, may } from './api.js';
+import { live, follow, get, post, may, signedIn } from './api.js';
 import { count, severityKind, span, time } from './words.js';
 import { meter, dot } from './charts.js';
 
@@ -37,11 +37,11 @@ export function tests(place) {
   };
 
   const pull = () => {
-    const names = live.nodes.nodes.filter((node) => node.role !== 'outside').map((node) => [node.name, node.name]);
+    const names = live.nodes.nodes.filter((node) => node.role !== 'outside' && node.name !== signedIn().node).map((node) => [node.name, node.name]);
     return ask({
       title: 'Pull the plug', action: 'Begin', danger: true,
       text: 'The node says and hears nothing on the mesh for this long, as if it had lost its power, and answers its own '
-        + 'clients with 503; then it goes on by itself. Another node writes, reads and lists all the time. It begins only '
+        + 'clients with 503; then it goes on by itself. This node writes, reads, lists and deletes all the time. It begins only '
         + 'when the mesh can do without the node.',
       fields: [
         { name: 'node', label: 'Which node', kind: 'choice', options: names, value: names.at(-1)?.[0] },
@@ -80,28 +80,29 @@ const verdicts = { passed: ['good', 'Passed'], failed: ['bad', 'Failed'], 'broke
 function rehearsal(report) {
   const [kind, label] = verdicts[report.verdict] ?? ['watch', 'Under way'];
   // Five seconds before, the node's time, and its way back.
-  const share = report.phase === 'done' ? 1 : { before: 0.1, away: 0.4, returning: 0.85 }[report.phase];
+  const share = report.phase === 'done' ? 1 : { before: 0.1, away: 0.4, back: 0.85 }[report.phase];
   return [
     h('p', { class: 'level' }, dot(kind, label), ' ', words(report.sentence)),
     meter(share, report.phase === 'done' ? 'done' : report.phase, kind === 'bad' ? 'bad' : 'plain'),
-    h('p', { class: 'quiet' }, `${report.node}, ${report.seconds} s, watched by ${report.watcher}, ${time(report.startedMillis)}`),
+    h('p', { class: 'quiet' }, `${report.node}, ${report.seconds} s, conducted by ${report.conductor}, ${time(report.startedMillis)}`),
     h('div', { class: 'scroll' }, h('table', { class: 'stack' },
-      h('thead', {}, h('tr', {}, ['', 'Probes', 'Failed', 'Half took less than', 'Slowest'].map((text) => h('th', {}, text)))),
-      h('tbody', {}, [['Before', report.before], [`${report.node} away`, report.away], [`${report.node} back`, report.returning]].map(([name, probes]) => h('tr', { key: name },
-        h('th', { scope: 'row', 'data-label': 'When' }, name), h('td', { 'data-label': 'Probes' }, count(probes.count)),
-        h('td', { 'data-label': 'Failed' }, probes.failed ? dot('bad', count(probes.failed)) : '0'),
-        h('td', { 'data-label': 'Half' }, `${probes.medianMillis.toFixed(1)} ms`), h('td', { 'data-label': 'Slowest' }, `${probes.slowestMillis.toFixed(0)} ms`)))))),
+      h('thead', {}, h('tr', {}, ['', 'Requests', 'Failed', 'Half took less than', 'Slowest'].map((text) => h('th', {}, text)))),
+      h('tbody', {}, [['Before', report.before], [`${report.node} away`, report.away], [`${report.node} back`, report.back]].map(([name, requests]) => h('tr', { key: name },
+        h('th', { scope: 'row', 'data-label': 'When' }, name), h('td', { 'data-label': 'Requests' }, count(requests.count)),
+        h('td', { 'data-label': 'Failed' }, requests.failed ? dot('bad', count(requests.failed)) : '0'),
+        h('td', { 'data-label': 'Half' }, `${requests.medianMillis.toFixed(1)} ms`), h('td', { 'data-label': 'Slowest' }, `${requests.slowestMillis.toFixed(0)} ms`)))))),
     h('ul', { class: 'plain-list' }, steps(report).map(([millis, text]) => h('li', { key: text },
       dot(millis === undefined ? 'off' : 'good', millis === undefined ? '…' : `after ${span(millis)}`), ` ${text}`))),
+    report.hintsMax ? h('p', {}, `${count(report.hintsMax, 'object')} waited for ${report.node} at most.`) : null,
     report.clientRequests ? h('p', {}, `Clients asked the other nodes ${count(report.clientRequests, 'time')} meanwhile; ${count(report.clientFailures)} of that failed.`) : null,
     report.failures.length ? h('details', {}, h('summary', {}, `What failed (${report.failures.length} shown)`),
-      h('ul', {}, report.failures.map((fault, index) => h('li', { key: String(index) }, `${fault.operation} at ${(fault.millis / 1000).toFixed(1)} s: ${fault.error}`)))) : null,
+      h('ul', {}, report.failures.map((fault, index) => h('li', { key: String(index) }, `${fault.operation} ${fault.millis === undefined ? 'before' : `after ${span(fault.millis)}`}: ${fault.error}`)))) : null,
   ];
 }
 
 const steps = (report) => [
-  [report.suspectedMillis, `${report.watcher} suspected ${report.node}`],
-  [report.deadMillis, `${report.watcher} held ${report.node} for dead`],
+  [report.suspectedMillis, `${report.conductor} suspected ${report.node}`],
+  [report.deadMillis, `${report.conductor} declared ${report.node} dead`],
   [report.backMillis, `${report.node} was seen alive again`],
   [report.equalMillis, `nothing waited for ${report.node} any more`],
 ];

@@ -3,11 +3,11 @@ import NIOCore
 import Store
 
 /// Writes, reads, lists and deletes in a bucket of its own, as clients do, all the time.
-struct RehearsalProbes: Sendable {
+struct RehearsalRequests: Sendable {
     private static let workers = 4
     /// Each worker's keys are written again and again.
     private static let keysPerWorker = 32
-    private static let bytes = 4_096
+    private static let bodyBytes = 4_096
     private static let restMillis = 20
     /// As long as an S3 client waits at most for something small before it calls it a failure.
     private static let patience = TimeAmount.seconds(5)
@@ -16,30 +16,39 @@ struct RehearsalProbes: Sendable {
     let bucket: Bucket
     let tally: RehearsalTally
 
-    /// Works until it is cancelled.
-    func run() async {
-        await withTaskGroup(of: Void.self) { tasks in
+    /// Sends them while `body` works; all have ended when this returns.
+    func send(while body: () async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
             for worker in 0..<Self.workers { tasks.addTask { await work(worker) } }
+            let result: Result<Void, any Error>
+            do {
+                result = .success(try await body())
+            } catch {
+                result = .failure(error)
+            }
+            tally.end()
+            try await tasks.waitForAll()
+            try result.get()
         }
     }
 
     private func work(_ worker: Int) async {
         var turn = 0
-        while !Task.isCancelled {
-            let key = Key("probe-\(worker)-\(turn % Self.keysPerWorker)")
-            let body = ByteBuffer(bytes: (0..<Self.bytes).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ turn) })
-            let isWritten = await probe("PUT") { try await put(key, body) }
-            await probe("GET") { try await get(key, isWritten ? body : nil) }
-            if turn % 8 == worker { await probe("LIST") { try await list(key, isWritten) } }
-            if turn % 16 == worker { await probe("DELETE") { try await delete(key) } }
+        while !tally.isOver, !Task.isCancelled {
+            let key = Key("key-\(worker)-\(turn % Self.keysPerWorker)")
+            let body = ByteBuffer(bytes: (0..<Self.bodyBytes).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ turn) })
+            let isWritten = await attempt("PUT") { try await put(key, body) }
+            await attempt("GET") { try await get(key, isWritten ? body : nil) }
+            if turn % 8 == worker { await attempt("LIST") { try await list(key, isWritten) } }
+            if turn % 16 == worker { await attempt("DELETE") { try await delete(key) } }
             turn += 1
         }
     }
 
     /// Does something, counts it, and rests. False: it failed.
     @discardableResult
-    private func probe(_ operation: String, _ body: () async throws -> Void) async -> Bool {
-        let begun = NIODeadline.now()
+    private func attempt(_ operation: String, _ body: () async throws -> Void) async -> Bool {
+        let (begun, phase) = (NIODeadline.now(), tally.phase)
         var error: String?
         do {
             try await body()
@@ -49,8 +58,9 @@ struct RehearsalProbes: Sendable {
         } catch let failure {
             error = AdminError(failure).fault.message
         }
+        // The node stops: what it could not finish says nothing.
         if Task.isCancelled { return false }
-        tally.add(operation, begun: begun, error: error)
+        tally.add(operation, in: phase, begun: begun, error: error)
         try? await Task.sleep(for: .milliseconds(Self.restMillis))
         return error == nil
     }
@@ -92,11 +102,11 @@ struct RehearsalProbes: Sendable {
         }
     }
 
-    /// Removes what the probes left; throws when that cannot be done now.
+    /// Removes what they left; throws when that cannot be done now.
     func clean() async throws {
         for worker in 0..<Self.workers {
             for number in 0..<Self.keysPerWorker {
-                _ = try await coordinator.commit(.delete(bucket.id, Key("probe-\(worker)-\(number)"), .none))
+                _ = try await coordinator.commit(.delete(bucket.id, Key("key-\(worker)-\(number)"), .none))
             }
         }
         guard case .done = try await coordinator.commit(.deleteBucket(bucket.id)) else {

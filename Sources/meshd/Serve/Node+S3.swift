@@ -1,0 +1,34 @@
+import Logging
+import Mesh
+import NIOCore
+import NIOSSL
+import Store
+
+/// The S3 port of a node.
+extension Node {
+    func makeS3Face(tls: TLSContext?, logger: Logger) -> S3Face {
+        let certificate: (@Sendable () -> NIOSSLContext)? = if let tls { { tls.current } } else { nil }
+        return S3Face(
+            coordinator: coordinator,
+            accessKeys: accessKeys,
+            knowsKeys: { [weak self] in self?.knowsKeys ?? false },
+            objection: { [weak self] in self?.objection },
+            settings: S3Face.Settings(
+                region: settings.region,
+                domains: settings.domains,
+                bucketsMax: settings.bucketsMax,
+                inlineBytesMax: settings.store.inlineBytesMax,
+                idleMax: .milliseconds(Int64(settings.idleTimeoutMillis))
+            ),
+            metrics: metrics,
+            tls: certificate,
+            log: logger
+        )
+    }
+
+    /// What every S3 request is answered while this node may not speak for its mesh.
+    var objection: S3Error? {
+        if layout.isRemoved { return .notMember }
+        return rehearsals.secondsDead.map { .playingDead(seconds: $0) }
+    }
+}
