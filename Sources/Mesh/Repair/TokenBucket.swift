@@ -4,8 +4,9 @@ package import Swim
 ///
 /// A pure machine: time comes in, a wait comes out.
 package struct TokenBucket: Sendable {
-    /// Bytes per second; less is no progress at all.
-    package static let rateMin: Int64 = 64 * 1024
+    /// Bytes per second: less is no progress at all, and what is more, beyond all disks, counts as the most, so that no
+    /// product below leaves 64 bits.
+    package static let rates: ClosedRange<Int64> = 64 << 10...100 << 30
     private static let burstsPerSecond: Int64 = 4
     private static let elapsedMicrosMax: Micros = 10_000_000
 
@@ -16,13 +17,13 @@ package struct TokenBucket: Sendable {
     private var toppedMicros: Micros
 
     package init(rate: Int64?, now: Micros) {
-        self.rate = rate.map { max($0, Self.rateMin) }
+        self.rate = rate.map { min(max($0, Self.rates.lowerBound), Self.rates.upperBound) }
         toppedMicros = now
     }
 
     package mutating func setRate(_ rate: Int64?, now: Micros) {
         top(now)
-        self.rate = rate.map { max($0, Self.rateMin) }
+        self.rate = rate.map { min(max($0, Self.rates.lowerBound), Self.rates.upperBound) }
         allowance = min(allowance, burst)
     }
 

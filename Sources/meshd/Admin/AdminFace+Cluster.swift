@@ -55,8 +55,9 @@ extension AdminFace {
         }
         repair.post("limit") { request, _ in
             let bytes = try await Self.body(BandwidthChange.self, of: request).bytesPerSecond
-            guard let limit = Int64(exactly: bytes), limit == 0 || limit >= 65_536 else {
-                throw AdminError(.badRequest, "invalid", "a limit is 0 for none, or at least 64 KiB a second")
+            guard let limit = Int64(exactly: bytes), limit == 0 || TokenBucket.rates.contains(limit) else {
+                let allowed = "a limit is 0 for none, or 64 KiB to 100 GiB a second"
+                throw AdminError(.badRequest, "invalid", allowed)
             }
             let done =
                 limit == 0

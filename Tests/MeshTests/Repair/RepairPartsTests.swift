@@ -65,6 +65,17 @@ import Testing
         #expect(bucket.take(1 << 40, now: now) == 0)
     }
 
+    @Test("a rate beyond all disks, or below all sense, is the nearest that can be counted with")
+    func rates() {
+        for rate in [Int64.max, 1 << 60, 0, -1, .min] {
+            var bucket = TokenBucket(rate: rate, now: 0)
+            bucket.setRate(rate, now: 1 << 50)
+            #expect(TokenBucket.rates.contains(bucket.rate ?? 0))
+            _ = bucket.take(1 << 20, now: 1 << 51)
+            #expect(bucket.take(1 << 20, now: 1 << 51) >= 0)
+        }
+    }
+
     @Test("repair slows down when requests do, and is as fast as it goes when nobody asks")
     func throttle() {
         var throttle = Throttle(now: 0)

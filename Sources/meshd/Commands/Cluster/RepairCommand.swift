@@ -1,4 +1,5 @@
 import ArgumentParser
+import Mesh
 import NIOHTTP1
 
 /// `meshd repair`: what makes copies equal again.
@@ -55,8 +56,8 @@ struct RepairCommand: AsyncParsableCommand {
         @OptionGroup var options: ClientOptions
 
         func validate() throws {
-            guard let bytes = SettingKind.bytes(of: rate), bytes == 0 || bytes >= 65_536 else {
-                throw ValidationError("the limit is 0, or at least 64KiB, such as 50MiB")
+            guard let bytes = SettingKind.bytes(of: rate), bytes == 0 || TokenBucket.rates.contains(Int64(clamping: bytes)) else {
+                throw ValidationError("the limit is 0, or 64KiB to 100GiB, such as 50MiB")
             }
         }
 
