@@ -82,7 +82,7 @@ extension AccessKey {
                 guard !hasRole, count == 1 else { return nil }
                 hasRole = true
                 // A role that only a newer build knows opens nothing; admin is a flag, which builds without roles know.
-                role = Role(rawValue: value[0]).flatMap { $0 == .admin ? nil : $0 }
+                role = Role(rawValue: value[0]).flatMap { $0 == .admin || $0 == .user ? nil : $0 }
             case Tag.optionalFirst...:
                 break
             default:

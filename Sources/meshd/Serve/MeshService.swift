@@ -85,18 +85,23 @@ struct MeshService: Sendable {
         node.setMesh(members)
         node.setCluster(cluster)
         onBound(address)
-        await cancelWhenGracefulShutdown {
-            await withTaskGroup { tasks in
-                tasks.addTask { await cluster.run() }
-                tasks.addTask { await describe() }
-                tasks.addTask { await answerNeighbours() }
-                tasks.addTask { await node.activation.run(node, logger) }
-                tasks.addTask { await node.rehearsals.run() }
-                tasks.addTask { await node.goHomeWhenRemoved(logger) }
-                tasks.addTask { await seekServices() }
-                tasks.addTask { await node.watchItself() }
-                await tasks.waitForAll()
+        await withGracefulShutdownHandler {
+            await cancelWhenGracefulShutdown {
+                await withTaskGroup { tasks in
+                    tasks.addTask { await cluster.run() }
+                    tasks.addTask { await describe() }
+                    tasks.addTask { await answerNeighbours() }
+                    tasks.addTask { await node.activation.run(node, logger) }
+                    tasks.addTask { await node.rehearsals.run() }
+                    tasks.addTask { await node.goHomeWhenRemoved(logger) }
+                    tasks.addTask { await seekServices() }
+                    tasks.addTask { await node.watchItself() }
+                    await tasks.waitForAll()
+                }
             }
+        } onGracefulShutdown: {
+            // Whoever wonders why a stop takes long sees on which side of this line.
+            logger.notice("the HTTP ports are closed, the mesh is left next")
         }
         node.setCluster(nil)
         await cluster.stop()

@@ -56,7 +56,9 @@ struct RepairCommand: AsyncParsableCommand {
         @OptionGroup var options: ClientOptions
 
         func validate() throws {
-            guard let bytes = SettingKind.bytes(of: rate), bytes == 0 || TokenBucket.rates.contains(Int64(clamping: bytes)) else {
+            guard let bytes = SettingKind.bytes(of: rate),
+                bytes == 0 || TokenBucket.rates.contains(Int64(clamping: bytes))
+            else {
                 throw ValidationError("the limit is 0, or 64KiB to 100GiB, such as 50MiB")
             }
         }
