@@ -132,7 +132,7 @@ package final class Holder: Sendable {
 
     package func read(_ piece: BodyPiece) async -> PieceAnswer {
         do {
-            guard let reader = try await reader(piece.address, piece.stamp) else { return .gone }
+            guard let reader = try await reader(for: piece) else { return .gone }
             let end = piece.offset + UInt64(piece.count)
             guard piece.count > 0, piece.count <= BodyPiece.countMax, end <= reader.size else { return .failed }
             if end == reader.size { finish(ReaderKey(address: piece.address, stamp: piece.stamp)) }
@@ -150,7 +150,10 @@ package final class Holder: Sendable {
         }
     }
 
-    private func reader(_ address: RowAddress, _ stamp: Stamp) async throws -> BodyReader? {
+    private func reader(for piece: BodyPiece) async throws -> BodyReader? {
+        let (address, stamp) = (piece.address, piece.stamp)
+        // All that is asked for of this body, or a short part of it: nothing to share, no task to wait for.
+        if piece.offset == 0, piece.count < BodyPiece.countMax { return try await store.openBody(address, stamp) }
         let key = ReaderKey(address: address, stamp: stamp)
         let opening = state.withLock { state in
             state.readers[key]?.lastUse = .now()
@@ -176,7 +179,12 @@ package final class Holder: Sendable {
 
     private func keep(_ reader: OpenReader, _ key: ReaderKey, _ state: inout State) {
         if state.readers.count >= Self.readersMax {
-            let oldest = state.readers.min { $0.value.lastUse < $1.value.lastUse }
+            // Those that were read to their end go first.
+            let oldest = state.readers.min { one, other in
+                (one.value.isFinished ? 0 : 1, one.value.lastUse) < (
+                    other.value.isFinished ? 0 : 1, other.value.lastUse
+                )
+            }
             if let oldest { state.readers[oldest.key] = nil }
         }
         state.readers[key] = reader

@@ -61,8 +61,7 @@ final class MembershipDriver {
     var departure: EventLoopPromise<Void>?
     /// The decree that put this node out.
     var ownExpulsion: Decree?
-    var isPlayingDead = false
-    /// Who is told when that is over; set from the order on.
+    /// Who is told when this node plays dead no more; set from the order on.
     var playingDeadEnded: (@Sendable () -> Void)?
 
     private var outbox: [Directive] = []
@@ -198,7 +197,6 @@ final class MembershipDriver {
     }
 
     private func use(_ port: DatagramPort) {
-        port.isSilent = isPlayingDead
         port.onDatagram = { [unowned self] in self.take($0) }
         port.onBatch = { [unowned self] in self.arm() }
         self.port = port
@@ -218,6 +216,7 @@ final class MembershipDriver {
                 return
             }
             port.numbers = lost.numbers
+            port.isSilent = lost.isSilent
             self.use(port)
             self.logger.warning("the mesh port was closed by the system and is open again")
         }

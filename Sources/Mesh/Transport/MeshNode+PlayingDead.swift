@@ -30,7 +30,7 @@ extension MembershipDriver {
         loop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(afterMillis))) {
             guard self.playingDeadEnded != nil else { return }
             self.logger.warning("plays dead for a rehearsal", metadata: ["seconds": "\(seconds)"])
-            self.setPlayingDead(true)
+            self.setSilent(true)
             silent()
             self.loop.assumeIsolated().scheduleTask(in: .seconds(Int64(seconds))) { self.endPlayingDead() }
         }
@@ -40,14 +40,13 @@ extension MembershipDriver {
     /// Speaks and hears again, if it plays dead.
     func endPlayingDead() {
         guard let ended = playingDeadEnded.take() else { return }
-        setPlayingDead(false)
+        setSilent(false)
         logger.notice("the rehearsal is over: speaks and hears again")
         ended()
     }
 
-    private func setPlayingDead(_ isDead: Bool) {
-        isPlayingDead = isDead
-        port?.isSilent = isDead
-        streams?.isSilent = isDead
+    private func setSilent(_ isSilent: Bool) {
+        port?.isSilent = isSilent
+        streams?.isSilent = isSilent
     }
 }

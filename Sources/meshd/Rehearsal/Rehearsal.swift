@@ -155,7 +155,7 @@ final class Rehearsal: Sendable {
         try await pullThePlug()
         async let spoke = listen()
         try await wait(seconds: report.seconds + 1, tell) {
-            await self.noteBelief()
+            self.noteBelief()
             return false
         }
         if let millis = await spoke {
@@ -212,18 +212,25 @@ final class Rehearsal: Sendable {
         _ tell: @Sendable (RehearsalReport) -> Void,
         until isSo: () async -> Bool
     ) async throws {
-        let end = NIODeadline.now() + .seconds(Int64(seconds))
-        while NIODeadline.now() < end {
-            let isOver = await isSo()
-            change { self.tally.write(to: &$0) }
+        func say() {
+            change { tally.write(to: &$0) }
             tell(report)
-            if isOver { return }
+        }
+        let end = NIODeadline.now() + .seconds(Int64(seconds))
+        var nextWord = NIODeadline.now()
+        while NIODeadline.now() < end, await !isSo() {
+            // All that was counted is looked through for a word: once a second is enough for people.
+            if NIODeadline.now() >= nextWord {
+                say()
+                nextWord = .now() + .milliseconds(Self.listenMillis)
+            }
             try await Task.sleep(for: .milliseconds(Self.tickMillis))
         }
+        say()
     }
 
-    private func noteBelief() async {
-        let hints = await node.condition().hints.filter { $0.peer == subject.description }.map(\.objects).max() ?? 0
+    private func noteBelief() {
+        let hints = StoreDisk(node.store).hintCounts()[subject] ?? 0
         change { $0.hintsMax = max($0.hintsMax, hints) }
         guard let status = mesh.presence[subject]?.status, status != .alive else { return }
         let since = tally.sinceAbsence

@@ -90,7 +90,7 @@ struct RehearsalRequests: Sendable {
 
     private func list(_ key: Key, _ isWritten: Bool) async throws {
         var query = ListQuery(bucket: bucket.id, limit: 1_000)
-        query.prefix = key.bytes.map { $0 }
+        query.prefix = key.bytes
         let page = try await coordinator.list(query)
         let isThere = page.entries.contains { if case .object(let record) = $0 { record.key == key } else { false } }
         guard isThere || !isWritten else { throw Wrong.answer("a listing right after a write") }

@@ -9,7 +9,8 @@ struct RehearseCommand: AsyncParsableCommand {
         abstract: "Let a node play dead for a while, and show that no request fails.",
         discussion:
             "The node says and hears nothing on the mesh, and answers its own clients with 503; then it goes on by "
-            + "itself. The node that is asked writes, reads, lists and deletes all the time. It ends with 1 unless all went well."
+            + "itself. The node that is asked writes, reads, lists and deletes all the time. It ends with 1 unless all "
+            + "went well."
     )
 
     @Argument(help: "Who is to play dead, by name or the first digits of the id; not the node that is asked.")
@@ -46,10 +47,10 @@ struct RehearseCommand: AsyncParsableCommand {
         let phases = [("before", report.before), ("away", report.away), ("back", report.back)]
         let table = Table.text(
             header: ["phase", "requests", "failed", "half within", "slowest"],
-            rows: phases.map { name, probes in
+            rows: phases.map { name, requests in
                 [
-                    name, "\(probes.count)", "\(probes.failed)", millis(probes.medianMillis),
-                    millis(probes.slowestMillis),
+                    name, "\(requests.count)", "\(requests.failed)", millis(requests.medianMillis),
+                    millis(requests.slowestMillis),
                 ]
             }
         )

@@ -29,6 +29,8 @@ const pages = [
   { name: 'mesh', title: 'Enable mesh', open: wizard, under: 'nodes' },
 ];
 
+const ownPages = () => pages.filter((page) => api.may(page.least ?? 'viewer'));
+
 const main = document.getElementById('main');
 const top = document.getElementById('top');
 let leave = null;
@@ -37,8 +39,8 @@ let leave = null;
 function place() {
   const [path, query] = location.hash.replace(/^#\/?/, '').split('?');
   const [name, ...rest] = path.split('/').filter(Boolean).map(decodeURIComponent);
-  const open = pages.filter((page) => api.may(page.least ?? 'viewer'));
-  return { page: open.find((page) => page.name === name) ?? open[0], path: rest, query: new URLSearchParams(query) };
+  const own = ownPages();
+  return { page: own.find((page) => page.name === name) ?? own[0], path: rest, query: new URLSearchParams(query) };
 }
 
 function open() {
@@ -59,7 +61,7 @@ function open() {
 
 function frame(current) {
   const shown = current.under ?? current.name;
-  render(document.getElementById('pages'), pages.filter((page) => !page.under && api.may(page.least ?? 'viewer')).map((page) => h('li', { key: page.name },
+  render(document.getElementById('pages'), ownPages().filter((page) => !page.under).map((page) => h('li', { key: page.name },
     h('a', { href: `#/${page.name}`, 'aria-current': page.name === shown ? 'page' : undefined }, page.title))));
   who();
 }

@@ -4,7 +4,7 @@
 import { h, render, ask, notice, words } from './dom.js';
 import { live, follow, get, post, may, signedIn } from './api.js';
 import { count, severityKind, span, time } from './words.js';
-import { meter, dot } from './charts.js';
+import { dot } from './charts.js';
 
 const pollMillis = 1000;
 
@@ -79,11 +79,8 @@ const verdicts = { passed: ['good', 'Passed'], failed: ['bad', 'Failed'], 'broke
 
 function rehearsal(report) {
   const [kind, label] = verdicts[report.verdict] ?? ['watch', 'Under way'];
-  // Five seconds before, the node's time, and its way back.
-  const share = report.phase === 'done' ? 1 : { before: 0.1, away: 0.4, back: 0.85 }[report.phase];
   return [
     h('p', { class: 'level' }, dot(kind, label), ' ', words(report.sentence)),
-    meter(share, report.phase === 'done' ? 'done' : report.phase, kind === 'bad' ? 'bad' : 'plain'),
     h('p', { class: 'quiet' }, `${report.node}, ${report.seconds} s, conducted by ${report.conductor}, ${time(report.startedMillis)}`),
     h('div', { class: 'scroll' }, h('table', { class: 'stack' },
       h('thead', {}, h('tr', {}, ['', 'Requests', 'Failed', 'Half took less than', 'Slowest'].map((text) => h('th', {}, text)))),
