@@ -1,9 +1,11 @@
 /// Holds a listing, all its pages, against what was made and deleted before, beside and after it.
 struct ListingCheck {
-    struct Query: Sendable {
+    struct Query: Sendable, CustomStringConvertible {
         var prefix: String
         var delimiter: String?
         var keysMax = 1000
+
+        var description: String { "\(prefix)*, \(delimiter.map { "by \($0), " } ?? "")\(keysMax) at a time" }
     }
 
     struct Entry: Sendable {

@@ -149,6 +149,7 @@ final class Daemon: Sendable {
         process.signal(SIGTERM)
         let deadline = Clock.nanoseconds() + UInt64(secondsMax) * 1_000_000_000
         while process.ending == nil, Clock.nanoseconds() < deadline { try await Task.sleep(for: .milliseconds(5)) }
+        if process.ending == nil { say("\(settings.dataDirectory) does not stop: \(threads)") }
         process.signal(SIGKILL)
         return try await process.wait()
     }
@@ -165,16 +166,35 @@ final class Daemon: Sendable {
             .split(separator: "\n").suffix(lines).joined(separator: "\n")
     }
 
-    /// Peak and present resident memory in KiB, as the kernel counts it.
-    func residentKiB() -> (peak: Int, now: Int)? {
-        // Not FileManager: files of /proc say that their size is 0.
-        guard let file = fopen("/proc/\(process.pid)/status", "r") else { return nil }
+    /// What the threads of the process wait for in the kernel, by their names.
+    private var threads: String {
+        let folder = "/proc/\(process.pid)/task"
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return names.sorted()
+            .map { thread in
+                ["comm", "wchan"].map { Self.lines("\(folder)/\(thread)/\($0)").first ?? "?" }.joined(separator: " ")
+            }
+            .joined(separator: "; ")
+    }
+
+    /// Of a file of /proc. Not FileManager: they say that their size is 0.
+    private static func lines(_ path: String) -> [String] {
+        guard let file = fopen(path, "r") else { return [] }
         defer { fclose(file) }
-        var found: [String: Int] = [:]
+        var found: [String] = []
         var line = [CChar](repeating: 0, count: 256)
         while fgets(&line, 256, file) != nil {
-            let words = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-                .split(whereSeparator: \.isWhitespace)
+            let bytes = line.prefix { $0 != 0 && $0 != CChar(UInt8(ascii: "\n")) }
+            found.append(String(decoding: bytes.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+        }
+        return found
+    }
+
+    /// Peak and present resident memory in KiB, as the kernel counts it.
+    func residentKiB() -> (peak: Int, now: Int)? {
+        var found: [String: Int] = [:]
+        for line in Self.lines("/proc/\(process.pid)/status") {
+            let words = line.split(whereSeparator: \.isWhitespace)
             if words.count >= 2 { found[String(words[0])] = Int(words[1]) }
         }
         guard let peak = found["VmHWM:"], let now = found["VmRSS:"] else { return nil }

@@ -50,7 +50,9 @@ struct Churn: Sendable {
         verdict.peak("slowest drain in s", Int((Clock.nanoseconds() - began) / 1_000_000_000))
         say("\(node.name) is drained")
         _ = cluster.troubles.begin(node.number, "leave")
+        let asked = Clock.nanoseconds()
         let exit = try await node.stop()
+        verdict.peak("slowest stop of a drained node in ms", Int((Clock.nanoseconds() - asked) / 1_000_000))
         verdict.check(
             promise: .tidy,
             exit == .code(0),

@@ -5,14 +5,15 @@ import NIOHTTP1
 final class HTTPLane: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundOut = HTTPClientRequestPart
+    typealias Waiter = UnsafeContinuation<Result<HTTPResponse, HTTPFailure>, Never>
 
     private struct Exchange {
         let request: HTTPRequest
-        let promise: EventLoopPromise<HTTPResponse>
+        let waiter: Waiter
+        let deadline: NIODeadline
         var bytesSent = 0
         var isSent = false
         var response: HTTPResponse?
-        var timer: Scheduled<Void>?
     }
 
     private static let bytesPerWrite = 64 << 10
@@ -21,22 +22,43 @@ final class HTTPLane: ChannelInboundHandler {
     private var exchange: Exchange?
     private var context: ChannelHandlerContext?
     private var isPumping = false
+    /// Rings at the deadline of some exchange, mostly one long gone, and then is set again: a timer for each request
+    /// would cost as much as the request.
+    private var alarm: (at: NIODeadline, timer: Scheduled<Void>)?
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
-    func begin(_ request: HTTPRequest, _ promise: EventLoopPromise<HTTPResponse>) {
-        guard let context, context.channel.isActive, exchange == nil else { return promise.fail(HTTPFailure.closed) }
-        var exchange = Exchange(request: request, promise: promise)
-        exchange.timer = context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(request.secondsMax)) {
-            self.fail(.timedOut(seconds: request.secondsMax))
+    func begin(_ request: HTTPRequest, _ waiter: Waiter) {
+        guard let context, context.channel.isActive, exchange == nil else {
+            return waiter.resume(returning: .failure(.closed))
         }
-        self.exchange = exchange
-        var head = HTTPRequestHead(version: .http1_1, method: request.method, uri: request.target)
-        for (name, value) in request.headers { head.headers.add(name: name, value: value) }
+        let deadline = NIODeadline.now() + .seconds(request.secondsMax)
+        exchange = Exchange(request: request, waiter: waiter, deadline: deadline)
+        setAlarm(at: deadline, context)
+        let head = HTTPRequestHead(
+            version: .http1_1,
+            method: request.method,
+            uri: request.target,
+            headers: HTTPHeaders(request.headers)
+        )
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         pump(context)
+    }
+
+    private func setAlarm(at deadline: NIODeadline, _ context: ChannelHandlerContext) {
+        if let alarm, alarm.at <= deadline { return }
+        alarm?.timer.cancel()
+        let timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { self.ring() }
+        alarm = (deadline, timer)
+    }
+
+    private func ring() {
+        alarm = nil
+        guard let exchange, let context else { return }
+        if exchange.deadline > .now() { return setAlarm(at: exchange.deadline, context) }
+        fail(.timedOut(seconds: exchange.request.secondsMax))
     }
 
     /// Writing may make the channel writable again before it returns: the flag turns that recursion into the loop.
@@ -120,22 +142,22 @@ final class HTTPLane: ChannelInboundHandler {
     private func finish(_ context: ChannelHandlerContext) {
         guard let exchange, let response = exchange.response else { return fail(.malformed("an end without a head")) }
         self.exchange = nil
-        exchange.timer?.cancel()
         let isLast = response.headers[canonicalForm: "connection"].contains { $0.lowercased() == "close" }
         // An answer that came before the whole body was sent leaves the connection out of step.
         if isLast || !exchange.isSent { context.close(promise: nil) }
-        exchange.promise.succeed(response)
+        exchange.waiter.resume(returning: .success(response))
     }
 
     private func fail(_ failure: HTTPFailure) {
         guard let exchange else { return }
         self.exchange = nil
-        exchange.timer?.cancel()
-        exchange.promise.fail(failure)
+        exchange.waiter.resume(returning: .failure(failure))
         context?.close(promise: nil)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        alarm?.timer.cancel()
+        alarm = nil
         fail(.closed)
         context.fireChannelInactive()
     }

@@ -15,16 +15,6 @@ struct Pattern: Hashable, Sendable {
         self.size = size
     }
 
-    @inline(__always)
-    private func word(_ index: Int, _ seed: UInt64) -> UInt64 {
-        switch index {
-        case 0: operation
-        case 1: UInt64(size)
-        case 2: key
-        default: SeededRandom.mix(seed &+ UInt64(index) &* 0x9E37_79B9_7F4A_7C15)
-        }
-    }
-
     private var seed: UInt64 {
         SeededRandom.mix(key ^ SeededRandom.mix(operation ^ SeededRandom.mix(UInt64(size))))
     }
@@ -38,8 +28,18 @@ struct Pattern: Hashable, Sendable {
         let skipped = range.lowerBound & 7
         let words = (range.lowerBound / 8)..<((range.upperBound + 7) / 8)
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: words.count * 8) { room in
-            for (place, index) in words.enumerated() {
-                room.storeBytes(of: word(index, seed).littleEndian, toByteOffset: place * 8, as: UInt64.self)
+            let step: UInt64 = 0x9E37_79B9_7F4A_7C15
+            var state = seed &+ UInt64(words.lowerBound) &* step
+            for place in 0..<words.count {
+                room.storeBytes(of: SeededRandom.mix(state).littleEndian, toByteOffset: place * 8, as: UInt64.self)
+                state &+= step
+            }
+            for (index, word) in [operation, UInt64(size), key].enumerated() where words.contains(index) {
+                room.storeBytes(
+                    of: word.littleEndian,
+                    toByteOffset: (index - words.lowerBound) * 8,
+                    as: UInt64.self
+                )
             }
             return words.count * 8
         }

@@ -1,36 +1,72 @@
+import Glibc
 import Mesh
 
 /// Reads the few elements that the harness needs out of S3's answers: it knows no attributes and no nesting of a name
 /// in itself, which those answers do not have.
 struct XMLText {
-    private let text: Substring
+    /// The text around it, shared with all elements in it, and which part this is.
+    private let bytes: [UInt8]
+    private let range: Range<Int>
 
-    init(_ text: some StringProtocol) { self.text = Substring(text) }
+    init(_ text: some StringProtocol) {
+        bytes = Array(text.utf8)
+        range = bytes.indices
+    }
+
+    private init(_ bytes: [UInt8], _ range: Range<Int>) {
+        self.bytes = bytes
+        self.range = range
+    }
 
     /// The text of the first element of that name.
-    func first(_ name: String) -> String? { elements(name).first.map { Self.plain($0.text) } }
+    func first(_ name: String) -> String? { next(Tag(name), in: range)?.element.plain }
 
     func elements(_ name: String) -> [XMLText] {
+        let tag = Tag(name)
         var found: [XMLText] = []
-        var rest = text.utf8[...]
-        let open = Array("<\(name)>".utf8)
-        let close = Array("</\(name)>".utf8)
-        while let start = Self.find(open, in: rest) {
-            rest = rest[rest.index(start, offsetBy: open.count)...]
-            guard let end = Self.find(close, in: rest) else { break }
-            found.append(XMLText(Substring(rest[..<end])))
-            rest = rest[rest.index(end, offsetBy: close.count)...]
+        var rest = range
+        while let (element, end) = next(tag, in: rest) {
+            found.append(element)
+            rest = end..<range.upperBound
         }
         return found
     }
 
-    private static func find(_ needle: [UInt8], in bytes: Substring.UTF8View) -> Substring.Index? {
-        var index = bytes.startIndex
-        while let at = bytes[index...].firstIndex(of: needle[0]) {
-            if bytes[at...].starts(with: needle) { return at }
-            index = bytes.index(after: at)
+    private struct Tag {
+        let open: [UInt8]
+        let close: [UInt8]
+
+        init(_ name: String) {
+            open = Array("<\(name)>".utf8)
+            close = Array("</\(name)>".utf8)
         }
-        return nil
+    }
+
+    /// The first element in that part, and where the text goes on behind it.
+    private func next(_ tag: Tag, in part: Range<Int>) -> (element: XMLText, end: Int)? {
+        guard let start = find(tag.open, in: part) else { return nil }
+        let inside = start + tag.open.count
+        guard let end = find(tag.close, in: inside..<part.upperBound) else { return nil }
+        return (XMLText(bytes, inside..<end), end + tag.close.count)
+    }
+
+    private func find(_ needle: [UInt8], in part: Range<Int>) -> Int? {
+        bytes.withUnsafeBytes { all in
+            guard let base = all.baseAddress else { return nil }
+            var at = part.lowerBound
+            while at + needle.count <= part.upperBound,
+                let candidate = memchr(base + at, Int32(needle[0]), part.upperBound - needle.count + 1 - at)
+            {
+                if memcmp(candidate, needle, needle.count) == 0 { return UnsafeRawPointer(candidate) - base }
+                at = UnsafeRawPointer(candidate) - base + 1
+            }
+            return nil
+        }
+    }
+
+    private var plain: String {
+        let text = String(decoding: bytes[range], as: UTF8.self)
+        return find([UInt8(ascii: "&")], in: range) == nil ? text : Self.plain(text[...])
     }
 
     private static func plain(_ text: Substring) -> String {

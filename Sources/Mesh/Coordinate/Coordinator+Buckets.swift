@@ -25,7 +25,7 @@ extension Coordinator {
             guard let known = row.flatMap({ BucketRow(encoded: $0.record.attributes) }) else {
                 throw StoreError.corrupt(what: "bucket \(bucket.name): a row of an unknown form")
             }
-            if known.state == .deleting { throw CoordinatorError.bucketClosing }
+            if known.state == .deleting { throw CoordinatorError.bucketClosing(.none) }
             return .bucketExists(known.bucket)
         case .left: throw CoordinatorError.contended(.none)
         }
@@ -48,7 +48,7 @@ extension Coordinator {
         }
         switch changed {
         case .done: return .done(record: nil, removed: nil)
-        case .refused: throw CoordinatorError.bucketClosing
+        case .refused: throw CoordinatorError.bucketClosing(.none)
         case .left: return .noSuchBucket
         }
     }
@@ -85,8 +85,7 @@ extension Coordinator {
         guard let closing = try await setClosing(true, bucket, address, after: nil, mesh) else { return .noSuchBucket }
         let isEmpty: Bool
         do {
-            try await close(bucket, mesh)
-            isEmpty = try await self.isEmpty(id, mesh)
+            isEmpty = try await closeAndLook(bucket, mesh)
         } catch {
             await reopen(bucket, address, closing, mesh)
             throw error
@@ -120,6 +119,21 @@ extension Coordinator {
         return nil
     }
 
+    /// Closes it, and says whether it is empty. Both in one epoch: between them nobody has come who holds some of it and
+    /// has not heard.
+    private func closeAndLook(_ bucket: Bucket, _ mesh: MeshSide) async throws -> Bool {
+        for _ in 0..<Self.epochsMax {
+            let epoch = mesh.book.current.epoch
+            try await close(bucket, mesh)
+            let isEmpty = try await isEmpty(bucket.id, mesh)
+            if mesh.book.current.epoch == epoch { return isEmpty }
+        }
+        throw CoordinatorError.contended(.none)
+    }
+
+    /// Epochs that come one after the other while a bucket is deleted.
+    private static let epochsMax = 4
+
     /// A call that got lost, or a link that broke, is there again in a moment: members that have not closed it are asked
     /// again after rests. Those that have stay closed meanwhile.
     private func close(_ bucket: Bucket, _ mesh: MeshSide) async throws {
@@ -151,7 +165,7 @@ extension Coordinator {
         if known.state == .deleting {
             // Whoever deletes takes seconds; after that he is gone, and the bucket stays.
             guard found.record.modifiedMillis + Self.closingMillisMax < WallClock.unixMillis else {
-                throw CoordinatorError.bucketClosing
+                throw CoordinatorError.bucketClosing(.none)
             }
             await reopen(bucket, address, found.stamp, mesh)
         } else {

@@ -164,7 +164,7 @@ extension Coordinator: CopyWishes {
         let effect: CoordinatorError.Effect = failure.effect == .none ? .none : .unknown
         switch failure.reason {
         case .contention: return CoordinatorError.contended(effect)
-        case .refused(.bucketClosed): return CoordinatorError.bucketClosing
+        case .refused(.bucketClosed): return CoordinatorError.bucketClosing(effect)
         case .refused(.diskFull) where effect == .none: return StoreError.diskFull(freeBytes: 0)
         case .refused, .quorum:
             return CoordinatorError.quorumLost(

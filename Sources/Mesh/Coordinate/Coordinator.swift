@@ -67,14 +67,31 @@ package final class Coordinator: Sendable {
         guard let mesh = try others else { return try await store.commit(mutation) }
         let asked = asked ?? mutation.bucket.flatMap { consistency(of: $0) }
         guard asked != .one else { throw CoordinatorError.unsupported(.one) }
+        var isCertain = true
         for _ in 0..<Self.reviewsMax {
             do {
                 return try await commit(mutation, mesh, asked)
-            } catch CoordinatorError.bucketClosing {
-                guard let id = mutation.bucket, try await reviewClosed(id, mesh) else { return .noSuchBucket }
+            } catch CoordinatorError.bucketClosing(let effect) {
+                isCertain = isCertain && effect == .none
+                guard let id = mutation.bucket else { return .noSuchBucket }
+                guard try await isOpenAfterAll(id, mesh, isCertain ? .none : .unknown) else { return .noSuchBucket }
+                if !isCertain, !mutation.isRepeatable(store.bucket(id)?.versioning) { break }
             }
         }
-        throw CoordinatorError.bucketClosing
+        throw CoordinatorError.bucketClosing(isCertain ? .none : .unknown)
+    }
+
+    /// - Parameter effect: what is certain of the change by now.
+    private func isOpenAfterAll(
+        _ id: BucketID,
+        _ mesh: MeshSide,
+        _ effect: CoordinatorError.Effect
+    ) async throws -> Bool {
+        do {
+            return try await reviewClosed(id, mesh)
+        } catch CoordinatorError.bucketClosing {
+            throw CoordinatorError.bucketClosing(effect)
+        }
     }
 
     private static let reviewsMax = 3
@@ -220,6 +237,16 @@ struct MeshSide: Sendable {
 }
 
 extension Mutation {
+    /// Whether it may be tried again when the first try may have taken effect: its condition is not judged by its own row,
+    /// and it leaves no second version.
+    func isRepeatable(_ versioning: Versioning?) -> Bool {
+        switch self {
+        case .put(_, let condition), .delete(_, _, let condition): condition == .none && versioning == .off
+        case .deleteVersion(_, _, _, let condition): condition == .none
+        default: true
+        }
+    }
+
     /// The bucket that it changes; nil: none, or small state.
     var bucket: BucketID? {
         switch self {

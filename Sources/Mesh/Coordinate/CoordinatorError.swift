@@ -13,7 +13,7 @@ package enum CoordinatorError: Error, Sendable, Equatable {
     /// Others changed the key all the time: the condition could not be decided. Took no effect unless it says so.
     case contended(Effect)
     /// The bucket is being deleted.
-    case bucketClosing
+    case bucketClosing(Effect)
     /// This node was removed from its mesh: it knows nothing for certain any more.
     case notMember
     /// Asked for a consistency that this operation does not have.

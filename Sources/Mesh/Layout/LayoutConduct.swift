@@ -173,7 +173,10 @@ package final class LayoutConduct: Sendable {
     }
 
     private func obey() async {
-        while let directive = state.withLock({ $0.directives.isEmpty ? nil : $0.directives.removeFirst() }) {
+        // Whoever stops proposes no more; what is left waits for the next start of somebody.
+        while !Task.isCancelled,
+            let directive = state.withLock({ $0.directives.isEmpty ? nil : $0.directives.removeFirst() })
+        {
             switch directive {
             case .propose(let layout):
                 if let row = await register.propose(layout) { await driver.take(row) }

@@ -41,7 +41,7 @@ final class Burial: Sendable {
         let others = Set(around.book.current.members.map(\.node)).subtracting([around.own])
         for bucket in closed.sorted(by: { $0.rawValue < $1.rawValue }) where !live.contains(bucket) {
             try Task.checkCancellation()
-            try await around.disk.bury(bucket)
+            try await around.disk.bury([bucket])
             around.counters.bucketsBuried.add()
             untold.withLock { untold in
                 untold.append((bucket, others))
@@ -58,8 +58,8 @@ final class Burial: Sendable {
         var left: [(bucket: BucketID, nodes: Set<NodeID>)] = []
         for (bucket, nodes) in waiting {
             var unheard = nodes.intersection(members)
-            for node in unheard.intersection(alive).sorted() where await register.tellClosed(bucket, node) {
-                unheard.remove(node)
+            for node in unheard.intersection(alive).sorted() where !Task.isCancelled {
+                if await register.tellClosed(bucket, node) { unheard.remove(node) }
             }
             if !unheard.isEmpty { left.append((bucket, unheard)) }
         }

@@ -25,7 +25,7 @@ package final class LinkLine: RepairLine {
         switch method {
         case .layoutGet, .layoutOffer, .syncStatus, .smallState:
             try await call(node, .control, method.rawValue, payload, Self.shortMicros)
-        case .digests, .walk, .rows, .merge, .instances, .standing, .spent, .collect:
+        case .digests, .walk, .rows, .merge, .instances, .standing, .spent, .collect, .closings:
             try await call(node, .bulk, method.rawValue, payload, Self.longMicros)
         }
     }
@@ -56,6 +56,6 @@ package final class LinkLine: RepairLine {
         guard let links = links.withLock({ $0 }) else { throw .unreachable }
         do throws(LinkFailure) {
             return try await links.call(node, traffic, method, payload, timeoutMicros: timeoutMicros)
-        } catch { throw .unreachable }
+        } catch { throw error == .unserved ? .unserved : .unreachable }
     }
 }

@@ -47,8 +47,33 @@ final class Mover: Sendable {
         try check(layout)
         around.movement.notePartitions(done: plan.doneCount, unobtainable: pass.unobtainable)
         // What no member has cannot be waited for; it stays wanted, and visible.
-        guard pass.waiting == 0 else { return false }
+        guard pass.waiting == 0, try await closeBuckets(layout) else { return false }
         finish(layout)
+        return true
+    }
+
+    /// Closes the buckets that a majority of each partition's present holders may have closed: the majority of those who
+    /// hold it next has to refuse their writes, too. Last of all: who deletes a bucket closes it and lists it in one
+    /// epoch, and nobody of a majority answers in the one before any more, so what is not closed at any of them by now is
+    /// closed by somebody who knows this epoch and tells this node, too.
+    private func closeBuckets(_ layout: Layout) async throws -> Bool {
+        var plan = SyncPlan(layout, own: around.own, copiesInUse: around.wishes.copiesInUse)
+        while !plan.isDone {
+            let alive = around.alive()
+            waitingFor.withLock { $0 = plan.waiting(reachable: alive) }
+            guard let (source, partitions) = plan.next(reachable: alive) else { return false }
+            do {
+                let closings = try await around.peers.closings(source)
+                try check(layout)
+                let known = around.disk.buriedBuckets
+                let news = closings.filter { !known.contains($0.bucket) }
+                try await around.disk.close(news.filter { !$0.isGone }.map(\.bucket))
+                try await around.disk.bury(news.filter(\.isGone).map(\.bucket))
+            } catch RepairFailure.unserved {
+                // An older build, in the midst of an upgrade: it says what it knows only to who is a member by then.
+            }
+            plan.pulled(from: source, partitions)
+        }
         return true
     }
 

@@ -42,6 +42,7 @@ struct RepairPeers: Sendable {
         _ body: Body,
         in bound: UInt64?
     ) async throws -> Answer {
+        try Task.checkCancellation()
         let question = RepairQuestion(epoch: bound ?? epoch(), body).wireBytes
         try await pace?.take(question.readableBytes)
         counters.bytesAsked.add(UInt64(question.readableBytes))
@@ -117,6 +118,16 @@ struct RepairPeers: Sendable {
         }
     }
 
+    /// Buckets that take no writes at a node because they are being deleted, or were.
+    func closings(_ node: NodeID) async throws -> [ClosedBucket] {
+        var all: [ClosedBucket] = []
+        while true {
+            let answer: ClosingsAnswer = try await ask(node, .closings, ClosingsQuestion(after: all.last?.bucket))
+            all += answer.closings
+            guard answer.isTruncated, !answer.closings.isEmpty else { return all }
+        }
+    }
+
     func status(_ node: NodeID) async throws -> SyncStatus {
         try await ask(node, .syncStatus, WireList<RowStanding>([]))
     }
@@ -138,6 +149,7 @@ struct RepairPeers: Sendable {
     }
 
     func bytes(_ node: NodeID, _ name: RowName, from offset: UInt64, count: Int) async throws -> ByteBuffer {
+        try Task.checkCancellation()
         try await pace?.take(count)
         return try await line.bytes(node, name, from: offset, count: count)
     }

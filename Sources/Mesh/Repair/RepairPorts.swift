@@ -28,12 +28,13 @@ package enum RepairMethod: UInt8, Sendable, CaseIterable {
     case standing = 17
     case spent = 19
     case collect = 20
+    case closings = 23
 
     /// Asked also of and by nodes without a place in the mesh: how they learn of it, and are let in.
     package var isOpen: Bool {
         switch self {
         case .layoutGet, .layoutOffer, .syncStatus: true
-        case .walk, .digests, .rows, .merge, .instances, .smallState, .standing, .spent, .collect: false
+        case .walk, .digests, .rows, .merge, .instances, .smallState, .standing, .spent, .collect, .closings: false
         }
     }
 }
@@ -41,6 +42,8 @@ package enum RepairMethod: UInt8, Sendable, CaseIterable {
 package enum RepairFailure: Error, Sendable, Hashable {
     /// No connection, no answer in time, or too much is asked of the link already.
     case unreachable
+    /// The peer's build does not know the question.
+    case unserved
     /// The peer answered that it does not do this now.
     case refused(Store.Refusal)
     /// The answer is not one.
@@ -103,8 +106,12 @@ package protocol RepairDisk: Sendable {
     func drop(_ rows: [RowName]) async throws
     /// Buckets that take no writes because somebody deletes them, or did.
     func closedBuckets() async throws -> [BucketID]
-    /// The bucket is gone for good, and what is here of it goes.
-    func bury(_ bucket: BucketID) async throws
+    /// Those whose deletion is over.
+    var buriedBuckets: Set<BucketID> { get }
+    /// They take no writes from now on.
+    func close(_ buckets: [BucketID]) async throws
+    /// They are gone for good, and what is here of them goes.
+    func bury(_ buckets: [BucketID]) async throws
     /// Objects and bytes that are here, for progress.
     var load: (objects: UInt64, bytes: UInt64) { get }
 }

@@ -58,6 +58,7 @@ package final class RepairService: Sendable {
         case .standing: RepairMessage.answer(try await standing(try question(payload), asker))
         case .spent: RepairMessage.answer(try await spent(payload))
         case .collect: RepairMessage.answer(try collect(payload))
+        case .closings: RepairMessage.answer(try await closings(try question(payload)))
         case .syncStatus: RepairMessage.answer(status(try question(payload)))
         // The layout has a driver of its own.
         case .layoutGet, .layoutOffer: throw Store.Refusal.invalid
@@ -169,6 +170,17 @@ package final class RepairService: Sendable {
         let (rows, epoch): (WireList<SpentRow>, UInt64) = try bound(payload)
         guard collector.take(rows.values, epoch: epoch) else { throw Store.Refusal.overloaded }
         return WireList([])
+    }
+
+    /// A page of those behind the one that was asked for.
+    private func closings(_ question: ClosingsQuestion) async throws -> ClosingsAnswer {
+        let gone = around.disk.buriedBuckets
+        let closed = try await around.disk.closedBuckets().filter { !gone.contains($0) }
+        let all = gone.map { ClosedBucket($0, isGone: true) } + closed.map { ClosedBucket($0, isGone: false) }
+        let rest = all.filter { $0.bucket.rawValue > question.after?.rawValue ?? 0 }
+            .sorted { $0.bucket.rawValue < $1.bucket.rawValue }
+        let page = Array(rest.prefix(ClosingsAnswer.countMax))
+        return ClosingsAnswer(page, isTruncated: page.count < rest.count)
     }
 
     private func instances(_ question: InstancesQuestion) async throws -> InstancesAnswer {

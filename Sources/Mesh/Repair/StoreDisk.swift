@@ -79,7 +79,11 @@ package struct StoreDisk: RepairDisk, LayoutDisk {
 
     package func closedBuckets() async throws -> [BucketID] { try await store.closedBuckets() }
 
-    package func bury(_ bucket: BucketID) async throws { try await store.bury(bucket) }
+    package var buriedBuckets: Set<BucketID> { store.buried }
+
+    package func close(_ buckets: [BucketID]) async throws { try await store.close(buckets) }
+
+    package func bury(_ buckets: [BucketID]) async throws { try await store.bury(buckets) }
 
     // MARK: Bytes
 

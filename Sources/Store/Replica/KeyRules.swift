@@ -43,15 +43,15 @@ package enum KeyRules {
         isClosed: Bool = false
     ) -> Commit {
         guard row.isWellFormed else { return .invalid }
+        // Also what is here: it may have come by repair, after whoever deletes the bucket found nothing.
+        if isClosed { return .closed }
         guard let top = rows.top else {
-            if isClosed { return .closed }
             if let accepted = instance?.accepted, instance?.predecessor == nil, row.stamp < accepted.row.stamp {
                 return .pending(accepted.ballot)
             }
             return .store(dropping: [])
         }
         for other in rows.rows where other.stamp == row.stamp { return other.op == row.op ? .known : .invalid }
-        if isClosed { return .closed }
         if rows.rows.count == 1, row.stamp > top.stamp, row.isVersion, top.isVersion {
             return .store(dropping: row.isNull && top.isNull ? [top.stamp] : [])
         }

@@ -65,8 +65,15 @@ extension ObjectStore {
     /// Buckets that take no writes because somebody deletes them, or did.
     package func closedBuckets() async throws -> [BucketID] { try await run { Array($0.pending.closed) } }
 
-    /// The bucket is gone for good: what is here of it goes, and nothing of it is taken any more. Durable.
-    package func bury(_ bucket: BucketID) async throws { try await run { try $0.bury(bucket) } }
+    /// They take no writes from now on; those that are gone for good never will. Durable.
+    package func close(_ buckets: [BucketID]) async throws {
+        try await run { writer in for bucket in buckets { try writer.setClosed(bucket, true) } }
+    }
+
+    /// The buckets are gone for good: what is here of them goes, and nothing of them is taken any more. Durable.
+    package func bury(_ buckets: [BucketID]) async throws {
+        try await run { writer in for bucket in buckets { try writer.bury(bucket) } }
+    }
 
     /// All that are gone for good.
     package var buried: Set<BucketID> { engine.published.read { $0.burials.gone } }

@@ -183,7 +183,13 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    /// A channel that ends before it was active says so here only.
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        state.isClosed = true
+        wake()
+        wakeWriter()
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let part = unwrapInboundIn(data)
@@ -230,9 +236,7 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
-        case is ChannelShouldQuiesceEvent:
-            state.isQuiescing = true
-            if !state.isServing { wake() }
+        case is ChannelShouldQuiesceEvent: quiesce()
         case ChannelEvent.inputClosed:
             // Whoever half-closes behind a request still waits for its answer.
             state.hasInputEnded = true
@@ -240,6 +244,12 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
         default:
             context.fireUserInboundEventTriggered(event)
         }
+    }
+
+    /// The server drains: the request at hand is the last one.
+    func quiesce() {
+        state.isQuiescing = true
+        if !state.isServing { wake() }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -15,9 +15,9 @@ extension S3Error {
         case .contended(let effect):
             self.init(.conditionalRequestConflict)
             headers = [.init("x-mesh-effect", effect.rawValue)]
-        case .bucketClosing:
+        case .bucketClosing(let effect):
             self.init(.operationAborted, "The bucket is being deleted. Try again.")
-            headers = [.init("x-mesh-effect", "none")]
+            headers = [.init("x-mesh-effect", effect.rawValue)]
         case .notMember: self = .notMember
         case .unsupported(let consistency):
             self = .unsupported(.header, "x-mesh-consistency: \(consistency.rawValue)")

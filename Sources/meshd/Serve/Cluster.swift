@@ -91,11 +91,11 @@ final class Cluster: Sendable {
     var hasMetMajority: Bool { conduct.hasMetMajority || ContinuousClock.now - begun > Self.acquaintance }
 
     /// Works until it is cancelled.
-    func run() async {
+    func run(_ roll: Roll) async {
         await withTaskGroup { tasks in
-            tasks.addTask { await self.repair.run() }
-            tasks.addTask { await self.repair.feel(self.node.quorumMetrics) }
-            tasks.addTask { await self.conduct.run() }
+            tasks.addTask { await roll.during("repair") { await self.repair.run() } }
+            tasks.addTask { await roll.during("repair's pace") { await self.repair.feel(self.node.quorumMetrics) } }
+            tasks.addTask { await roll.during("the layout") { await self.conduct.run() } }
             tasks.addTask {
                 while !Task.isCancelled {
                     self.node.holder.expire()
@@ -106,10 +106,16 @@ final class Cluster: Sendable {
         }
     }
 
-    func stop() async {
+    /// Nobody is asked any more and nobody is answered: what waits for another node fails now, and not in a minute.
+    func cut() {
         node.holders.disconnect()
         node.holder.onBareRow(nil)
         node.line.connect(nil)
+        links.cut()
+    }
+
+    func stop() async {
+        cut()
         await links.stop()
     }
 }

@@ -85,23 +85,19 @@ struct MeshService: Sendable {
         node.setMesh(members)
         node.setCluster(cluster)
         onBound(address)
+        let roll = Roll()
         await withGracefulShutdownHandler {
-            await cancelWhenGracefulShutdown {
-                await withTaskGroup { tasks in
-                    tasks.addTask { await cluster.run() }
-                    tasks.addTask { await describe() }
-                    tasks.addTask { await answerNeighbours() }
-                    tasks.addTask { await node.activation.run(node, logger) }
-                    tasks.addTask { await node.rehearsals.run() }
-                    tasks.addTask { await node.goHomeWhenRemoved(logger) }
-                    tasks.addTask { await seekServices() }
-                    tasks.addTask { await node.watchItself() }
-                    await tasks.waitForAll()
-                }
+            await withTaskCancellationHandler {
+                await cancelWhenGracefulShutdown { await work(cluster, roll) }
+            } onCancel: {
+                cluster.cut()
             }
         } onGracefulShutdown: {
-            // Whoever wonders why a stop takes long sees on which side of this line.
+            // Whoever wonders why a stop takes long sees on which side of this line, and what for.
             logger.notice("the HTTP ports are closed, the mesh is left next")
+            // No client waits for anything of the mesh now.
+            cluster.cut()
+            roll.complain(logger)
         }
         node.setCluster(nil)
         await cluster.stop()
@@ -112,6 +108,21 @@ struct MeshService: Sendable {
             // A task of its own: the goodbye is said, and what has to be written is written, even when requests took the
             // whole time of the stop.
             await Task { await members.stop(leave: present > 1) }.value
+        }
+    }
+
+    /// All that goes on while this node takes part, until it is cancelled.
+    private func work(_ cluster: Cluster, _ roll: Roll) async {
+        await withTaskGroup { tasks in
+            tasks.addTask { await cluster.run(roll) }
+            tasks.addTask { await roll.during("the description") { await describe() } }
+            tasks.addTask { await roll.during("neighbours") { await answerNeighbours() } }
+            tasks.addTask { await roll.during("activation") { await node.activation.run(node, logger) } }
+            tasks.addTask { await roll.during("rehearsals") { await node.rehearsals.run() } }
+            tasks.addTask { await roll.during("removal") { await node.goHomeWhenRemoved(logger) } }
+            tasks.addTask { await roll.during("services of DNS") { await seekServices() } }
+            tasks.addTask { await roll.during("the watch") { await node.watchItself() } }
+            await tasks.waitForAll()
         }
     }
 

@@ -19,6 +19,8 @@ final class MemoryDisk: RepairDisk, LayoutDisk {
         var wanted: Set<RowName> = []
         var layout: Layout?
         var isScanning = false
+        var closed: Set<BucketID> = []
+        var buried: Set<BucketID> = []
     }
 
     let storeID: UInt64
@@ -51,11 +53,17 @@ final class MemoryDisk: RepairDisk, LayoutDisk {
         state.withLock { state in for row in rows { state.remove(row) } }
     }
 
-    func closedBuckets() async throws -> [BucketID] { [] }
+    func closedBuckets() async throws -> [BucketID] { state.withLock { Array($0.closed) } }
 
-    func bury(_ bucket: BucketID) async throws {
+    var buriedBuckets: Set<BucketID> { state.withLock { $0.buried } }
+
+    func close(_ buckets: [BucketID]) async throws { state.withLock { $0.closed.formUnion(buckets) } }
+
+    func bury(_ buckets: [BucketID]) async throws {
         state.withLock { state in
-            for name in state.order() where name.address.bucket.within(.object) == bucket { state.remove(name) }
+            state.buried.formUnion(buckets)
+            state.closed.subtract(buckets)
+            for name in state.order() where buckets.contains(name.address.bucket.within(.object)) { state.remove(name) }
         }
     }
 

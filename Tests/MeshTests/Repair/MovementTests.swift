@@ -84,6 +84,25 @@ import Testing
         #expect(await bed.station(1).conduct.wish(.remove([RepairBed.id(9)])) != .alreadySo)
     }
 
+    @Test("a node that comes refuses writes to the buckets that others have closed or given up")
+    func closings() async throws {
+        let bed = RepairBed()
+        for number in 1...3 as ClosedRange<UInt64> { try await bed.start(number) }
+        try #require(try await bed.settle(members: 3))
+        let (closing, gone) = (BucketID.fresh(1), BucketID.fresh(2))
+        // A majority of every partition's holders, which is all that a deletion waits for.
+        for number in 1...2 as ClosedRange<UInt64> {
+            try await bed.station(number).disk.close([closing])
+            try await bed.station(number).disk.bury([gone])
+        }
+        for number in 4...5 as ClosedRange<UInt64> {
+            try await bed.start(number)
+            try #require(try await bed.settle(members: Int(number)))
+            #expect(try await bed.station(number).disk.closedBuckets() == [closing])
+            #expect(bed.station(number).disk.buriedBuckets == [gone])
+        }
+    }
+
     @Test("nothing waits for a node that was drained and has gone")
     func drainedNeedsNothing() async throws {
         var writer = Writer(seed: 4)

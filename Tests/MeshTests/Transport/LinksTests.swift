@@ -132,9 +132,9 @@ import Testing
             let (over, ended) = AsyncStream<Void>.makeStream()
             let silent: @Sendable () -> Void = { links.hangUp() }
             #expect(
-                try await actor.playDead(afterMillis: 50, seconds: 4, silent: silent, ended: { ended.finish() })
+                try await actor.playDead(afterMillis: 50, seconds: 8, silent: silent, ended: { ended.finish() })
             )
-            #expect(try await !actor.playDead(afterMillis: 0, seconds: 4, silent: {}, ended: {}))
+            #expect(try await !actor.playDead(afterMillis: 0, seconds: 8, silent: {}, ended: {}))
             #expect(await inward == .closed)
             #expect(await near.failure(subject, 1) == .notConnected)
             #expect(await links.failure(bed.id(0), 1) == .notConnected)

@@ -62,7 +62,8 @@ actor CounterWorker {
         let pattern = Pattern(key: counter.key, operation: course.number(), size: 64)
         counter.begin(pattern, value + 1)
         let condition = etag.map { ("If-Match", $0) } ?? ("If-None-Match", "*")
-        let reply = await client.send("PUT \(counter.key) \(condition)") { session throws(HTTPFailure) in
+        let reply = await client.send("PUT \(counter.key) \(condition.0): \(condition.1)") {
+            session throws(HTTPFailure) in
             try await session.put(
                 counter.bucket,
                 counter.key,

@@ -111,7 +111,8 @@ actor RaceRunner {
         turn += 1
         let all = client.cluster.untroubled
         let node = all.isEmpty || client.random.oneIn(8) ? nil : all[turn % all.count]
-        let reply = await client.send("PUT \(key) \(condition)", through: node) { session throws(HTTPFailure) in
+        let reply = await client.send("PUT \(key) \(condition.0): \(condition.1)", through: node) {
+            session throws(HTTPFailure) in
             try await session.put(
                 bucket,
                 key,

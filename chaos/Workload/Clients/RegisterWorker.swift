@@ -131,19 +131,19 @@ actor RegisterWorker {
         _ etag: String = ""
     ) async {
         let pattern = Pattern(key: history.key, operation: course.number(), size: size())
-        var headers: [(String, String)] = []
-        switch condition {
-        case .isAbsent: headers = [("If-None-Match", "*")]
-        case .holds: headers = [("If-Match", etag)]
-        case nil: break
-        }
+        let header: (String, String)? =
+            switch condition {
+            case .isAbsent: ("If-None-Match", "*")
+            case .holds: ("If-Match", etag)
+            case nil: nil
+            }
         history.begin(pattern)
-        let reply = await client.send("PUT \(history.key) \(headers)") { session throws(HTTPFailure) in
+        let reply = await client.send("PUT \(history.key)\(Self.note(header))") { session throws(HTTPFailure) in
             try await session.put(
                 history.bucket,
                 history.key,
                 pattern,
-                headers: headers,
+                headers: header.map { [$0] } ?? [],
                 secondsMax: MeshClient.secondsMax
             )
         }
@@ -155,15 +155,23 @@ actor RegisterWorker {
 
     private func delete(_ history: RegisterHistory, _ expected: (value: UInt64, etag: String)?) async {
         history.begin(nil)
-        let headers = expected.map { [("If-Match", $0.etag)] } ?? []
+        let header = expected.map { ("If-Match", $0.etag) }
         let target = S3Session.path(history.bucket, history.key)
-        let reply = await client.send("DELETE \(history.key) \(headers)") { session throws(HTTPFailure) in
+        let reply = await client.send("DELETE \(history.key)\(Self.note(header))") {
+            session throws(HTTPFailure) in
             try await session.send(
-                HTTPRequest(method: .DELETE, target: target, headers: headers, secondsMax: MeshClient.secondsMax)
+                HTTPRequest(
+                    method: .DELETE,
+                    target: target,
+                    headers: header.map { [$0] } ?? [],
+                    secondsMax: MeshClient.secondsMax
+                )
             )
         }
         close(history, expected.map { .holds($0.value) }, nil, reply)
     }
+
+    private static func note(_ header: (String, String)?) -> String { header.map { " \($0.0): \($0.1)" } ?? "" }
 
     /// Notes how a write ended.
     private func close(

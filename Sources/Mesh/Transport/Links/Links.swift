@@ -45,6 +45,7 @@ package final class Links: Sendable {
     /// The loops' group, where it is this object's own.
     private let group: MultiThreadedEventLoopGroup?
     private let nextLoop = Atomic<Int>(0)
+    private let isEnding = Atomic(false)
     private let state = Mutex(State())
     let counters = LinkCounters()
     private let wire: LinkWire
@@ -90,18 +91,22 @@ package final class Links: Sendable {
         node.linkDoor.open { [weak self] in self?.accept($0) }
     }
 
-    /// Ends all connections; calls that wait fail as `closed`.
-    package func stop() async {
+    /// Ends all connections and opens no more: calls that wait, and later ones, fail as `closed`. Does not block.
+    package func cut() {
         node.linkDoor.open(nil)
-        let (isFirst, peers, services) = state.withLock { state in
-            let isFirst = !state.isStopped
+        let (peers, services) = state.withLock { state in
             state.isStopped = true
             defer { (state.peers, state.services) = ([:], [:]) }
-            return (isFirst, Array(state.peers.values), state.services.values.flatMap { $0 })
+            return (Array(state.peers.values), state.services.values.flatMap { $0 })
         }
-        guard isFirst else { return }
         for lane in peers.flatMap(\.lanes) { lane.shut(.closed) }
         for service in services { service.cut() }
+    }
+
+    /// Cuts, and waits until nothing of it runs any more. The second time it does nothing.
+    package func stop() async {
+        cut()
+        guard !isEnding.exchange(true, ordering: .relaxed) else { return }
         // What was asked of the loops is done when each has had one more turn.
         for loop in loops { try? await loop.submit {}.get() }
         try? await group?.shutdownGracefully()

@@ -1,0 +1,26 @@
+import Logging
+import Synchronization
+
+/// Which of the workers of a node have not ended yet: a stop that takes long says whom it waits for.
+final class Roll: Sendable {
+    private static let patience = Duration.seconds(5)
+
+    private let present = Mutex<Set<String>>([])
+
+    /// Works under a name that nobody else has.
+    nonisolated(nonsending) func during(_ name: String, _ work: () async -> Void) async {
+        present.withLock { _ = $0.insert(name) }
+        await work()
+        present.withLock { _ = $0.remove(name) }
+    }
+
+    /// Says once, after a while, who is still there. All have been asked to end.
+    func complain(_ logger: Logger) {
+        Task {
+            try await Task.sleep(for: Self.patience)
+            let names = present.withLock { $0.sorted() }
+            guard !names.isEmpty else { return }
+            logger.warning("the stop waits", metadata: ["for": "\(names.joined(separator: ", "))"])
+        }
+    }
+}
