@@ -2,6 +2,7 @@ import Mesh
 import NIOCore
 import Store
 import Swim
+import Synchronization
 import Testing
 
 /// What holds when calls are lost and nodes are cut off.
@@ -285,6 +286,38 @@ import Testing
             let page = try await mesh.coordinators[2].list(ListQuery(bucket: bucket.id, limit: 100))
             #expect(page.entries.count >= acknowledged)
         }
+        await mesh.close()
+    }
+
+    @Test("a write whose row comes to a deleted bucket by repair alone is not acknowledged")
+    func repairConfirmsNothing() async throws {
+        let mesh = try await TestMesh(count: 3)
+        let bucket = try await Self.bucket(mesh)
+        let first = mesh.nodes[0]
+        let isBack = Mutex(false)
+        // The first node shows what it knows to nobody, and its commits reach nobody, until it is back.
+        mesh.network.losses.withLock {
+            $0 = { from, to, isCommit in
+                !isBack.withLock { $0 } && (to == first || (from == first && isCommit))
+            }
+        }
+        async let put = mesh.coordinators[0].commit(.put(Self.draft(bucket, "late", "v"), .none))
+        let late = RowAddress(bucket.id, Key("late"))
+        var stray: [Row] = []
+        while stray.isEmpty {
+            let page = try await mesh.stores[0].walk(partitions: [late.partition], leaves: nil, after: nil, limit: 16)
+            for sight in page.rows where sight.address == late {
+                stray += [try await mesh.stores[0].row(late, sight.ref.stamp)].compactMap { $0 }
+            }
+        }
+        guard case .done = try await mesh.coordinators[1].commit(.deleteBucket(bucket.id)) else {
+            Issue.record("the bucket is not empty")
+            return
+        }
+        for store in mesh.stores.dropFirst() { _ = await StoreDisk(store).merge(stray, epoch: .max) }
+        isBack.withLock { $0 = true }
+        let outcome = try? await put
+        if case .done? = outcome { Issue.record("acknowledged into a bucket that is gone") }
         await mesh.close()
     }
 }

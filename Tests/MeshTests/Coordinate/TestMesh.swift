@@ -95,6 +95,8 @@ final class TestNetwork: Sendable {
     }
 
     let holders: [NodeID: Holder]
+    /// What else gets lost: from whom, to whom, and whether it is the commit of a row.
+    let losses = Mutex<(@Sendable (_ from: NodeID, _ to: NodeID, _ isCommit: Bool) -> Bool)?>(nil)
     private let state: Mutex<State>
 
     init(_ holders: [NodeID: Holder], seed: UInt64) {
@@ -132,8 +134,9 @@ final class TestNetwork: Sendable {
         for fail in waiting { fail() }
     }
 
-    func fate(_ from: NodeID, _ to: NodeID) -> Fate {
+    func fate(_ from: NodeID, _ to: NodeID, isCommit: Bool) -> Fate {
         if from == to { return .arrives }
+        if let losses = losses.withLock({ $0 }), losses(from, to, isCommit) { return .isLost }
         return state.withLock { state in
             if state.cut.contains(from) || state.cut.contains(to) { return .isLost }
             if state.still.contains(to) { return .waits }
@@ -166,11 +169,12 @@ struct TestHolders: Holders {
     private func send<Answer: Sendable>(
         _ node: NodeID,
         lost: Answer,
+        isCommit: Bool = false,
         _ done: @escaping @Sendable (Answer) -> Void,
         _ ask: (Holder, @escaping @Sendable (Answer) -> Void) -> Void
     ) {
         guard let holder = network.holders[node] else { return done(lost) }
-        switch network.fate(own, node) {
+        switch network.fate(own, node, isCommit: isCommit) {
         case .isLost: done(lost)
         case .waits: network.wait { done(lost) }
         case .arrives: ask(holder, done)
@@ -188,7 +192,8 @@ struct TestHolders: Holders {
         guard let same = try? ReplicaCall(wire: call.wireBytes) else {
             preconditionFailure("a call that cannot be read back: \(call)")
         }
-        send(node, lost: nil, done) { holder, done in
+        let isCommit = if case .commit = call.request { true } else { false }
+        send(node, lost: nil, isCommit: isCommit, done) { holder, done in
             holder.answer(same) { reply in done(try? ReplicaReply(wire: reply.wireBytes)) }
         }
     }
