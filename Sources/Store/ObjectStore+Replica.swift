@@ -96,9 +96,23 @@ extension ObjectStore {
         try await run { try $0.adopt(next) }
     }
 
-    /// Opens or ends the deletion of a bucket: as long as it is closed, no coordinator writes to it. Durable.
-    package func setClosed(_ bucket: BucketID, _ isClosed: Bool) async throws {
-        try await run { try $0.setClosed(bucket, isClosed) }
+    /// Begins or ends the deletion of buckets: as long as they are closed, no coordinator writes to them. Those that are
+    /// gone for good stay so. Durable.
+    package func setClosed(_ buckets: [BucketID], _ isClosed: Bool) async throws {
+        try await run { writer in for bucket in buckets { try writer.setClosed(bucket, isClosed) } }
+    }
+
+    /// How many buckets were closed since the store was opened.
+    package func closings() async throws -> UInt64 { try await run { $0.closings } }
+
+    /// Ends the deletion of a bucket, unless some bucket was closed since there were `closings`. Whether it is open now.
+    /// Durable.
+    package func open(_ bucket: BucketID, after closings: UInt64) async throws -> Bool {
+        try await run { writer in
+            guard writer.closings == closings else { return false }
+            try writer.setClosed(bucket, false)
+            return true
+        }
     }
 
     /// Calls `observer` with the names of committed rows of small state, on the committer's thread, once they are

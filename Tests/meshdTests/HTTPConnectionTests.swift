@@ -31,6 +31,10 @@ private final class Bench {
     private func takeAll() async {
         do {
             while let head = try await connection.nextHead() {
+                if head.uri == "/refused" {
+                    seen.append("\(head.uri) \(connection.dropArrivedBody().map { "\($0)" } ?? "not here")")
+                    continue
+                }
                 var size = 0
                 while let bytes = try await connection.nextBody() { size += bytes.readableBytes }
                 seen.append("\(head.uri) \(size)\(connection.isEnding ? " last" : "")")
@@ -70,6 +74,15 @@ private final class Bench {
         bench.serve()
         #expect(bench.seen == ["/a 0", "/b 3", "end"])
         #expect(try bench.answers() == "/a/b")
+    }
+
+    @Test("the body of a refused request is dropped if it is here, and not waited for if it is not")
+    func refused() throws {
+        let bench = try Bench()
+        bench.serve()
+        try bench.send("PUT /refused HTTP/1.1\r\ncontent-length: 3\r\n\r\nxyzGET /a HTTP/1.1\r\n\r\n")
+        try bench.send("PUT /refused HTTP/1.1\r\ncontent-length: 9\r\n\r\nxyz")
+        #expect(bench.seen == ["/refused 3", "/a 0", "/refused not here"])
     }
 
     @Test("a body that a half-close cuts short is an error, not an end")

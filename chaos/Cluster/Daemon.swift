@@ -166,7 +166,7 @@ final class Daemon: Sendable {
             .split(separator: "\n").suffix(lines).joined(separator: "\n")
     }
 
-    /// What the threads of the process wait for in the kernel, by their names.
+    /// The name of each thread and where in the kernel it waits.
     private var threads: String {
         let folder = "/proc/\(process.pid)/task"
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
@@ -177,7 +177,8 @@ final class Daemon: Sendable {
             .joined(separator: "; ")
     }
 
-    /// Of a file of /proc. Not FileManager: they say that their size is 0.
+    /// The lines of a file of /proc, in pieces of at most 255 bytes. Not read by FileManager: such files say that their
+    /// size is 0.
     private static func lines(_ path: String) -> [String] {
         guard let file = fopen(path, "r") else { return [] }
         defer { fclose(file) }

@@ -5,6 +5,7 @@ import NIOHTTP1
 final class HTTPLane: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundOut = HTTPClientRequestPart
+    /// Resumed exactly once: by a `begin` that is refused, by `finish`, or by `fail`.
     typealias Waiter = UnsafeContinuation<Result<HTTPResponse, HTTPFailure>, Never>
 
     private struct Exchange {

@@ -28,11 +28,11 @@ struct Pattern: Hashable, Sendable {
         let skipped = range.lowerBound & 7
         let words = (range.lowerBound / 8)..<((range.upperBound + 7) / 8)
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: words.count * 8) { room in
-            let step: UInt64 = 0x9E37_79B9_7F4A_7C15
-            var state = seed &+ UInt64(words.lowerBound) &* step
+            // The stream first; the three words that name the write go over its beginning.
+            var state = seed &+ UInt64(words.lowerBound) &* SeededRandom.step
             for place in 0..<words.count {
                 room.storeBytes(of: SeededRandom.mix(state).littleEndian, toByteOffset: place * 8, as: UInt64.self)
-                state &+= step
+                state &+= SeededRandom.step
             }
             for (index, word) in [operation, UInt64(size), key].enumerated() where words.contains(index) {
                 room.storeBytes(

@@ -2,6 +2,9 @@
 ///
 /// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
 struct SeededRandom: RandomNumberGenerator, Sendable {
+    /// 2^64 divided by the golden ratio, made odd.
+    static let step: UInt64 = 0x9E37_79B9_7F4A_7C15
+
     private var state: UInt64
 
     init(seed: UInt64) { state = seed }
@@ -10,7 +13,7 @@ struct SeededRandom: RandomNumberGenerator, Sendable {
     init(seed: UInt64, label: UInt64) { state = Self.mix(seed &+ Self.mix(label &+ 1)) }
 
     mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
+        state &+= Self.step
         return Self.mix(state)
     }
 

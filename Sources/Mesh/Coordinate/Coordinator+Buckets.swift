@@ -25,7 +25,9 @@ extension Coordinator {
             guard let known = row.flatMap({ BucketRow(encoded: $0.record.attributes) }) else {
                 throw StoreError.corrupt(what: "bucket \(bucket.name): a row of an unknown form")
             }
-            if known.state == .deleting { throw CoordinatorError.bucketClosing(.none) }
+            if known.state == .deleting, try await !reviewClosed(known.bucket.id, mesh) {
+                throw CoordinatorError.bucketClosing(.none)
+            }
             return .bucketExists(known.bucket)
         case .left: throw CoordinatorError.contended(.none)
         }
@@ -85,7 +87,7 @@ extension Coordinator {
         guard let closing = try await setClosing(true, bucket, address, after: nil, mesh) else { return .noSuchBucket }
         let isEmpty: Bool
         do {
-            isEmpty = try await closeAndLook(bucket, mesh)
+            isEmpty = try await isEmptyOnceClosed(bucket, mesh)
         } catch {
             await reopen(bucket, address, closing, mesh)
             throw error
@@ -121,7 +123,7 @@ extension Coordinator {
 
     /// Closes it, and says whether it is empty. Both in one epoch: between them nobody has come who holds some of it and
     /// has not heard.
-    private func closeAndLook(_ bucket: Bucket, _ mesh: MeshSide) async throws -> Bool {
+    private func isEmptyOnceClosed(_ bucket: Bucket, _ mesh: MeshSide) async throws -> Bool {
         for _ in 0..<Self.epochsMax {
             let epoch = mesh.book.current.epoch
             try await close(bucket, mesh)
@@ -131,7 +133,7 @@ extension Coordinator {
         throw CoordinatorError.contended(.none)
     }
 
-    /// Epochs that come one after the other while a bucket is deleted.
+    /// Tries, each in an epoch of its own: layouts do not change faster than a bucket closes.
     private static let epochsMax = 4
 
     /// A call that got lost, or a link that broke, is there again in a moment: members that have not closed it are asked

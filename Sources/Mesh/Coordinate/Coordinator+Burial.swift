@@ -24,6 +24,27 @@ extension Coordinator: BucketRegister {
         }
     }
 
+    /// Whether a majority of the voters has the bucket as one that takes writes.
+    package func isOpen(_ id: BucketID) async -> Bool {
+        guard let mesh, mesh.book.current.isSole != mesh.holders.own else { return true }
+        do {
+            guard let bucket = store.bucket(id.within(.object)) else { return false }
+            let address = RowAddress(.system, BucketRow.key(of: bucket.name))
+            let found = try await sight(address, .current, .record, mesh).found
+            guard let found, let known = BucketRow(encoded: found.record.attributes) else { return false }
+            return known.bucket.id == bucket.id && known.state == .active
+        } catch {
+            // Nobody knows just now: it stays as it is.
+            return false
+        }
+    }
+
+    package func openIfActive(_ bucket: BucketID) async {
+        guard let mesh else { return }
+        // The holder itself asks the register.
+        _ = await gather([mesh.holders.own]) { node, done in mesh.holders.setClosed(node, bucket, false, done) }
+    }
+
     package func tellClosed(_ bucket: BucketID, _ node: NodeID) async -> Bool {
         guard let mesh else { return false }
         let answers = await gather([node]) { node, done in mesh.holders.setClosed(node, bucket, true, done) }

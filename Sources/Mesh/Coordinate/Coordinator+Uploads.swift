@@ -218,7 +218,11 @@ extension Coordinator {
             return next == row.stamp ? .write(row) : .refuse(sight.found)
         }
         switch changed {
-        case .done, .left: return record
+        case .done: return record
+        case .left:
+            // Seen at a quorum, which a repair may have brought it to: whether the bucket still takes it they say now.
+            try await place(row, mesh, settled: settled)
+            return record
         case .refused: return nil
         }
     }

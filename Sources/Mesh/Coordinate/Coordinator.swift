@@ -68,30 +68,34 @@ package final class Coordinator: Sendable {
         let asked = asked ?? mutation.bucket.flatMap { consistency(of: $0) }
         guard asked != .one else { throw CoordinatorError.unsupported(.one) }
         var isCertain = true
+        do {
+            return try await commit(mutation, mesh, asked, &isCertain)
+        } catch let error as CoordinatorError where !isCertain {
+            throw error.uncertain
+        } catch StoreError.diskFull where !isCertain {
+            throw CoordinatorError.contended(.unknown)
+        }
+    }
+
+    /// Tries again where a holder took a bucket for closed that is open. `isCertain`: no try can have taken effect.
+    private func commit(
+        _ mutation: Mutation,
+        _ mesh: MeshSide,
+        _ asked: Consistency?,
+        _ isCertain: inout Bool
+    ) async throws -> Outcome {
         for _ in 0..<Self.reviewsMax {
             do {
                 return try await commit(mutation, mesh, asked)
             } catch CoordinatorError.bucketClosing(let effect) {
-                isCertain = isCertain && effect == .none
-                guard let id = mutation.bucket else { return .noSuchBucket }
-                guard try await isOpenAfterAll(id, mesh, isCertain ? .none : .unknown) else { return .noSuchBucket }
-                if !isCertain, !mutation.isRepeatable(store.bucket(id)?.versioning) { break }
+                if effect != .none { isCertain = false }
+                guard let id = mutation.bucket else { throw CoordinatorError.bucketClosing(effect) }
+                guard try await reviewClosed(id, mesh) else { return .noSuchBucket }
+                // Its row may be with one holder. With another stamp it would be a second write, after what came meanwhile.
+                guard isCertain else { throw CoordinatorError.bucketClosing(.unknown) }
             }
         }
-        throw CoordinatorError.bucketClosing(isCertain ? .none : .unknown)
-    }
-
-    /// - Parameter effect: what is certain of the change by now.
-    private func isOpenAfterAll(
-        _ id: BucketID,
-        _ mesh: MeshSide,
-        _ effect: CoordinatorError.Effect
-    ) async throws -> Bool {
-        do {
-            return try await reviewClosed(id, mesh)
-        } catch CoordinatorError.bucketClosing {
-            throw CoordinatorError.bucketClosing(effect)
-        }
+        throw CoordinatorError.bucketClosing(.none)
     }
 
     private static let reviewsMax = 3
@@ -237,16 +241,6 @@ struct MeshSide: Sendable {
 }
 
 extension Mutation {
-    /// Whether it may be tried again when the first try may have taken effect: its condition is not judged by its own row,
-    /// and it leaves no second version.
-    func isRepeatable(_ versioning: Versioning?) -> Bool {
-        switch self {
-        case .put(_, let condition), .delete(_, _, let condition): condition == .none && versioning == .off
-        case .deleteVersion(_, _, _, let condition): condition == .none
-        default: true
-        }
-    }
-
     /// The bucket that it changes; nil: none, or small state.
     var bucket: BucketID? {
         switch self {

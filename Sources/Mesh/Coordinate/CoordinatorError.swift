@@ -12,12 +12,22 @@ package enum CoordinatorError: Error, Sendable, Equatable {
     case quorumLost(answered: Int, of: Int, effect: Effect)
     /// Others changed the key all the time: the condition could not be decided. Took no effect unless it says so.
     case contended(Effect)
-    /// The bucket is being deleted.
+    /// The bucket is being deleted. The change took no effect unless it says so.
     case bucketClosing(Effect)
     /// This node was removed from its mesh: it knows nothing for certain any more.
     case notMember
     /// Asked for a consistency that this operation does not have.
     case unsupported(Consistency)
+
+    /// The same failure of a change of which an earlier try may have taken effect.
+    var uncertain: CoordinatorError {
+        switch self {
+        case .quorumLost(let answered, let count, _): .quorumLost(answered: answered, of: count, effect: .unknown)
+        case .contended: .contended(.unknown)
+        case .bucketClosing: .bucketClosing(.unknown)
+        case .notMember, .unsupported: self
+        }
+    }
 }
 
 /// How many holders an operation waits for.

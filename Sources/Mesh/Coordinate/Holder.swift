@@ -21,6 +21,7 @@ package final class Holder: Sendable {
 
     package let store: ObjectStore
     private let state = Mutex(State())
+    private let openingJudge = Mutex<(@Sendable (BucketID) async -> Bool)?>(nil)
     private let bareObserver = Mutex<(@Sendable (RowName) -> Void)?>(nil)
 
     private struct State {
@@ -203,9 +204,31 @@ package final class Holder: Sendable {
 
     // MARK: Fences and hints
 
+    /// Says who knows whether a bucket is open; nil: nobody, and this node believes what it is told.
+    package func onOpening(_ judge: (@Sendable (BucketID) async -> Bool)?) { openingJudge.withLock { $0 = judge } }
+
+    /// Whether it is so now. Messages may overtake each other: one that opens a bucket may come when somebody has closed
+    /// it for a later deletion. So it opens only if the register says that it is open, and nothing was closed here while
+    /// that was asked.
     package func setClosed(_ bucket: BucketID, _ isClosed: Bool) async -> Bool {
-        (try? await store.setClosed(bucket, isClosed)) != nil
+        do {
+            if isClosed {
+                try await store.setClosed([bucket], true)
+                return true
+            }
+            for _ in 0..<Self.openingsMax {
+                let closings = try await store.closings()
+                if let judge = openingJudge.withLock({ $0 }), await !judge(bucket) { return false }
+                if try await store.open(bucket, after: closings) { return true }
+            }
+        } catch {
+            // The store is closed, or cannot write: whoever asked takes it for a node that is away.
+        }
+        return false
     }
+
+    /// Tries to open a bucket while others are closed.
+    private static let openingsMax = 4
 
     /// Takes in a row of small state that was decided, whatever layout this node goes by. It can be read, and whoever
     /// wants to hear of it has heard, when this says true.

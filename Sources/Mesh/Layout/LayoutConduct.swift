@@ -173,7 +173,8 @@ package final class LayoutConduct: Sendable {
     }
 
     private func obey() async {
-        // Whoever stops proposes no more; what is left waits for the next start of somebody.
+        // Who stops proposes no more: another member's steward sees the same need, and an operator's wish ends undecided
+        // when its time is over.
         while !Task.isCancelled,
             let directive = state.withLock({ $0.directives.isEmpty ? nil : $0.directives.removeFirst() })
         {

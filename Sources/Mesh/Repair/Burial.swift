@@ -6,11 +6,13 @@ internal import Synchronization
 package protocol BucketRegister: Sendable {
     /// The buckets that there are, those in deletion included, as a majority of the voters has them now.
     func liveBuckets() async throws -> Set<BucketID>
+    /// Opens a bucket on this node that is closed here, if a majority of the voters has it as one that takes writes.
+    func openIfActive(_ bucket: BucketID) async
     /// Tells a node that the bucket takes no writes. False: it did not answer.
     func tellClosed(_ bucket: BucketID, _ node: NodeID) async -> Bool
 }
 
-/// Gives the space of deleted buckets back, on every node.
+/// Gives the space of deleted buckets back, on every node, and opens those whose deletion came to nothing.
 ///
 /// A bucket is closed on a majority of all holders after a majority of the voters has it as being deleted. So a bucket that
 /// is closed here, and that a majority of the voters does not have at all at some later moment, is gone for good: bucket
@@ -39,9 +41,14 @@ final class Burial: Sendable {
         guard !closed.isEmpty else { return }
         let live = try await register.liveBuckets()
         let others = Set(around.book.current.members.map(\.node)).subtracting([around.own])
-        for bucket in closed.sorted(by: { $0.rawValue < $1.rawValue }) where !live.contains(bucket) {
+        for bucket in closed.sorted(by: { $0.rawValue < $1.rawValue }) {
             try Task.checkCancellation()
-            try await around.disk.bury([bucket])
+            if live.contains(bucket) {
+                // Its deletion goes on, or failed when this node could not be told.
+                await register.openIfActive(bucket)
+                continue
+            }
+            try await around.disk.buryBuckets([bucket])
             around.counters.bucketsBuried.add()
             untold.withLock { untold in
                 untold.append((bucket, others))

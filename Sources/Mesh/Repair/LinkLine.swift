@@ -25,7 +25,7 @@ package final class LinkLine: RepairLine {
         switch method {
         case .layoutGet, .layoutOffer, .syncStatus, .smallState:
             try await call(node, .control, method.rawValue, payload, Self.shortMicros)
-        case .digests, .walk, .rows, .merge, .instances, .standing, .spent, .collect, .closings:
+        case .digests, .walk, .rows, .merge, .instances, .standing, .spent, .collect, .closedBuckets:
             try await call(node, .bulk, method.rawValue, payload, Self.longMicros)
         }
     }

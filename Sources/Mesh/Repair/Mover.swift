@@ -52,29 +52,40 @@ final class Mover: Sendable {
         return true
     }
 
-    /// Closes the buckets that a majority of each partition's present holders may have closed: the majority of those who
-    /// hold it next has to refuse their writes, too. Last of all: who deletes a bucket closes it and lists it in one
-    /// epoch, and nobody of a majority answers in the one before any more, so what is not closed at any of them by now is
-    /// closed by somebody who knows this epoch and tells this node, too.
+    /// Takes over which buckets are closed, from a majority of each partition's present holders: the next majority has to
+    /// refuse their writes, too. Last of all, because of deletions that run meanwhile: one that closed and listed in the
+    /// epoch before has closed the bucket at a member of that majority by now, and any other is told of this node.
     private func closeBuckets(_ layout: Layout) async throws -> Bool {
         var plan = SyncPlan(layout, own: around.own, copiesInUse: around.wishes.copiesInUse)
         while !plan.isDone {
             let alive = around.alive()
             waitingFor.withLock { $0 = plan.waiting(reachable: alive) }
             guard let (source, partitions) = plan.next(reachable: alive) else { return false }
-            do {
-                let closings = try await around.peers.closings(source)
-                try check(layout)
-                let known = around.disk.buriedBuckets
-                let news = closings.filter { !known.contains($0.bucket) }
-                try await around.disk.close(news.filter { !$0.isGone }.map(\.bucket))
-                try await around.disk.bury(news.filter(\.isGone).map(\.bucket))
-            } catch RepairFailure.unserved {
-                // An older build, in the midst of an upgrade: it says what it knows only to who is a member by then.
-            }
+            let closed = try await closedBuckets(at: source)
+            try check(layout)
+            let known = around.disk.buriedBuckets
+            let news = closed.filter { !known.contains($0.bucket) }
+            try await around.disk.closeBuckets(news.filter { !$0.isGone }.map(\.bucket))
+            try await around.disk.buryBuckets(news.filter(\.isGone).map(\.bucket))
             plan.pulled(from: source, partitions)
         }
         return true
+    }
+
+    private func closedBuckets(at source: NodeID) async throws -> [ClosedBucket] {
+        do {
+            // Few bytes, which neither the budget nor a pause keeps waiting: they are old soon.
+            return try await around.unpaced.peers.closedBuckets(at: source)
+        } catch RepairFailure.unserved {
+            // Who takes this node for an outsider serves nothing to it, and this throws, too. Else its build is older: it
+            // tells members what is closed when it buries it.
+            _ = try await around.peers.instances(source, [])
+        }
+        do {
+            return try await around.unpaced.peers.closedBuckets(at: source)
+        } catch RepairFailure.unserved {
+            return []
+        }
     }
 
     private func finish(_ layout: Layout) {

@@ -301,7 +301,7 @@ extension RepairFailure {
     package var sentence: String {
         switch self {
         case .unreachable: "the node did not answer"
-        case .unserved: "the node's build does not know the question"
+        case .unserved: "the node does not serve this question"
         case .refused(let refusal): "the node refused: \(refusal)"
         case .malformed: "the node's answer was not understood"
         case .disk(let what): "this node's disk: \(what)"

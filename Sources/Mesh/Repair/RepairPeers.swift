@@ -119,12 +119,13 @@ struct RepairPeers: Sendable {
     }
 
     /// Buckets that take no writes at a node because they are being deleted, or were.
-    func closings(_ node: NodeID) async throws -> [ClosedBucket] {
+    func closedBuckets(at node: NodeID) async throws -> [ClosedBucket] {
         var all: [ClosedBucket] = []
         while true {
-            let answer: ClosingsAnswer = try await ask(node, .closings, ClosingsQuestion(after: all.last?.bucket))
-            all += answer.closings
-            guard answer.isTruncated, !answer.closings.isEmpty else { return all }
+            let question = ClosedBucketsQuestion(after: all.last?.bucket)
+            let answer: ClosedBucketsAnswer = try await ask(node, .closedBuckets, question)
+            all += answer.buckets
+            guard answer.isTruncated, !answer.buckets.isEmpty else { return all }
         }
     }
 

@@ -28,13 +28,14 @@ package enum RepairMethod: UInt8, Sendable, CaseIterable {
     case standing = 17
     case spent = 19
     case collect = 20
-    case closings = 23
+    case closedBuckets = 23
 
     /// Asked also of and by nodes without a place in the mesh: how they learn of it, and are let in.
     package var isOpen: Bool {
         switch self {
         case .layoutGet, .layoutOffer, .syncStatus: true
-        case .walk, .digests, .rows, .merge, .instances, .smallState, .standing, .spent, .collect, .closings: false
+        case .walk, .digests, .rows, .merge, .instances, .smallState, .standing, .spent, .collect, .closedBuckets:
+            false
         }
     }
 }
@@ -42,7 +43,7 @@ package enum RepairMethod: UInt8, Sendable, CaseIterable {
 package enum RepairFailure: Error, Sendable, Hashable {
     /// No connection, no answer in time, or too much is asked of the link already.
     case unreachable
-    /// The peer's build does not know the question.
+    /// The peer does not serve the question: its build does not know it, or this node is an outsider to it.
     case unserved
     /// The peer answered that it does not do this now.
     case refused(Store.Refusal)
@@ -106,12 +107,12 @@ package protocol RepairDisk: Sendable {
     func drop(_ rows: [RowName]) async throws
     /// Buckets that take no writes because somebody deletes them, or did.
     func closedBuckets() async throws -> [BucketID]
-    /// Those whose deletion is over.
+    /// Buckets that are gone for good: not among `closedBuckets`.
     var buriedBuckets: Set<BucketID> { get }
-    /// They take no writes from now on.
-    func close(_ buckets: [BucketID]) async throws
-    /// They are gone for good, and what is here of them goes.
-    func bury(_ buckets: [BucketID]) async throws
+    /// They take no writes from now on. Durable when it returns.
+    func closeBuckets(_ buckets: [BucketID]) async throws
+    /// They are gone for good, and what is here of them goes. Durable when it returns.
+    func buryBuckets(_ buckets: [BucketID]) async throws
     /// Objects and bytes that are here, for progress.
     var load: (objects: UInt64, bytes: UInt64) { get }
 }

@@ -58,7 +58,7 @@ package final class RepairService: Sendable {
         case .standing: RepairMessage.answer(try await standing(try question(payload), asker))
         case .spent: RepairMessage.answer(try await spent(payload))
         case .collect: RepairMessage.answer(try collect(payload))
-        case .closings: RepairMessage.answer(try await closings(try question(payload)))
+        case .closedBuckets: RepairMessage.answer(try await closedBuckets(try question(payload)))
         case .syncStatus: RepairMessage.answer(status(try question(payload)))
         // The layout has a driver of its own.
         case .layoutGet, .layoutOffer: throw Store.Refusal.invalid
@@ -173,14 +173,16 @@ package final class RepairService: Sendable {
     }
 
     /// A page of those behind the one that was asked for.
-    private func closings(_ question: ClosingsQuestion) async throws -> ClosingsAnswer {
+    private func closedBuckets(_ question: ClosedBucketsQuestion) async throws -> ClosedBucketsAnswer {
+        // In this order: one that is buried in between is in both, not in neither.
+        let closed = try await around.disk.closedBuckets()
         let gone = around.disk.buriedBuckets
-        let closed = try await around.disk.closedBuckets().filter { !gone.contains($0) }
-        let all = gone.map { ClosedBucket($0, isGone: true) } + closed.map { ClosedBucket($0, isGone: false) }
+        let open = closed.filter { !gone.contains($0) }
+        let all = gone.map { ClosedBucket($0, isGone: true) } + open.map { ClosedBucket($0, isGone: false) }
         let rest = all.filter { $0.bucket.rawValue > question.after?.rawValue ?? 0 }
             .sorted { $0.bucket.rawValue < $1.bucket.rawValue }
-        let page = Array(rest.prefix(ClosingsAnswer.countMax))
-        return ClosingsAnswer(page, isTruncated: page.count < rest.count)
+        let page = Array(rest.prefix(ClosedBucketsAnswer.countMax))
+        return ClosedBucketsAnswer(page, isTruncated: page.count < rest.count)
     }
 
     private func instances(_ question: InstancesQuestion) async throws -> InstancesAnswer {

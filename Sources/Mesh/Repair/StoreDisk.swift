@@ -81,9 +81,13 @@ package struct StoreDisk: RepairDisk, LayoutDisk {
 
     package var buriedBuckets: Set<BucketID> { store.buried }
 
-    package func close(_ buckets: [BucketID]) async throws { try await store.close(buckets) }
+    package func closeBuckets(_ buckets: [BucketID]) async throws {
+        if !buckets.isEmpty { try await store.setClosed(buckets, true) }
+    }
 
-    package func bury(_ buckets: [BucketID]) async throws { try await store.bury(buckets) }
+    package func buryBuckets(_ buckets: [BucketID]) async throws {
+        if !buckets.isEmpty { try await store.bury(buckets) }
+    }
 
     // MARK: Bytes
 

@@ -1,8 +1,16 @@
+internal import Synchronization
+
 /// Signs requests as a client: for chaos and tests. The other side of `SigV4Verifier`.
 package struct S3Signer: Sendable {
     package let accessKey: String
     private let secret: String
     package let region: String
+    /// Kept by all copies: the key of a day costs more than a signature with it.
+    private let day = Day()
+
+    private final class Day: Sendable {
+        let known = Mutex<(day: [UInt8], key: HMACKey)?>(nil)
+    }
 
     package init(accessKey: String, secret: String, region: String) {
         self.accessKey = accessKey
@@ -77,7 +85,16 @@ package struct S3Signer: Sendable {
         )
         let scope = "\(date.prefix(8))/\(region)/s3/aws4_request"
         let text = CanonicalRequest.stringToSign(canonical, date: Array(date.utf8), scope: Array(scope.utf8))
-        let key = HMACKey.signing(secret: secret, day: Array(date.utf8.prefix(8)), region: region)
+        let key = key(of: Array(date.utf8.prefix(8)))
         return (key.authenticate(text), key, scope)
+    }
+
+    private func key(of date: [UInt8]) -> HMACKey {
+        day.known.withLock { known in
+            if let known, known.day == date { return known.key }
+            let key = HMACKey.signing(secret: secret, day: date, region: region)
+            known = (date, key)
+            return key
+        }
     }
 }

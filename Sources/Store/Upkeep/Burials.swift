@@ -65,11 +65,6 @@ extension ObjectStore {
     /// Buckets that take no writes because somebody deletes them, or did.
     package func closedBuckets() async throws -> [BucketID] { try await run { Array($0.pending.closed) } }
 
-    /// They take no writes from now on; those that are gone for good never will. Durable.
-    package func close(_ buckets: [BucketID]) async throws {
-        try await run { writer in for bucket in buckets { try writer.setClosed(bucket, true) } }
-    }
-
     /// The buckets are gone for good: what is here of them goes, and nothing of them is taken any more. Durable.
     package func bury(_ buckets: [BucketID]) async throws {
         try await run { writer in for bucket in buckets { try writer.bury(bucket) } }

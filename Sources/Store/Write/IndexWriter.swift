@@ -48,6 +48,8 @@ final class IndexWriter {
     private(set) var fencing = Fencing()
     private var closed: Set<BucketID>
     private(set) var burials: Burials
+    /// How many buckets were closed since the start, committed or not: whether one was, is all that is asked.
+    var closings: UInt64 = 0
 
     var pending: Pending
 

@@ -104,6 +104,20 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
         }
     }
 
+    /// Drops the rest of the present body and says how many bytes that were; nil: some of it has not come yet, and nobody
+    /// waits for it.
+    func dropArrivedBody() -> Int? {
+        let isWhole = state.parts.contains { if case .end = $0 { true } else { false } }
+        guard isWhole else { return nil }
+        var dropped = 0
+        while let part = state.parts.popFirst() {
+            guard case .body(let bytes) = part else { break }
+            dropped += bytes.readableBytes
+            taken(bytes)
+        }
+        return dropped
+    }
+
     /// Writes and flushes; returns at once while the socket keeps up, else when it took enough to go on.
     func write(_ bytes: ByteBuffer) async throws {
         channel.eventLoop.preconditionInEventLoop()
@@ -148,6 +162,13 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
         wakeWriter()
     }
 
+    /// The server drains: the request at hand is the last one.
+    func quiesce() {
+        channel.eventLoop.preconditionInEventLoop()
+        state.isQuiescing = true
+        if !state.isServing { wake() }
+    }
+
     private func wait() async {
         channel.eventLoop.preconditionInEventLoop()
         await withUnsafeContinuation { continuation in
@@ -186,6 +207,10 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
     /// A channel that ends before it was active says so here only.
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        end()
+    }
+
+    private func end() {
         state.isClosed = true
         wake()
         wakeWriter()
@@ -228,9 +253,7 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        state.isClosed = true
-        wake()
-        wakeWriter()
+        end()
         context.fireChannelInactive()
     }
 
@@ -244,12 +267,6 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
         default:
             context.fireUserInboundEventTriggered(event)
         }
-    }
-
-    /// The server drains: the request at hand is the last one.
-    func quiesce() {
-        state.isQuiescing = true
-        if !state.isServing { wake() }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

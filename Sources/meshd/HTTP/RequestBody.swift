@@ -8,15 +8,10 @@ import NIOHTTP1
 final class RequestBody {
     /// Documents (XML) are small; S3's largest, a completion of 10,000 parts with checksums, takes about 3 MB.
     static let documentBytesMax = 4 << 20
-    /// The largest body that is taken in though nobody wants it, so that its connection can go on: a new connection costs
-    /// both sides more than these bytes. Who swaps by conditions is refused often, with small bodies.
-    static let unwantedBytesMax: UInt64 = 64 << 10
 
     private let connection: HTTPConnection
     private let hasBody: Bool
     private let isChunked: Bool
-    /// Bytes on the wire; nil: the client did not say.
-    private let declared: UInt64?
     private var expectsContinue: Bool
     private var isEnded = false
     private(set) var bytesReceived: UInt64 = 0
@@ -33,7 +28,7 @@ final class RequestBody {
 
     init(connection: HTTPConnection, head: HTTPRequestHead) {
         self.connection = connection
-        declared = head.headers.first(name: "content-length").flatMap { UInt64($0) }
+        let declared = head.headers.first(name: "content-length").flatMap { UInt64($0) }
         isChunked = head.headers.contains(name: "transfer-encoding")
         hasBody = isChunked || (declared ?? 0) > 0
         length = declared
@@ -89,15 +84,12 @@ final class RequestBody {
         return all
     }
 
-    /// Takes in the rest of a small body that is on its way. One that breaks off stays unread.
-    func passOverIfSmall() async {
-        guard !isConsumed, !expectsContinue, !isChunked, let declared, declared <= Self.unwantedBytesMax else { return }
-        do {
-            while let bytes = try await connection.nextBody() { bytesReceived += UInt64(bytes.readableBytes) }
-            isEnded = true
-        } catch {
-            // The answer closes the connection, or finds it closed.
-        }
+    /// Drops the rest of a body that nobody wants, if all of it is here: then the connection can go on. Who swaps by
+    /// conditions is refused often, with small bodies, and a new connection costs both sides more.
+    func dropIfHere() {
+        guard !isConsumed, let dropped = connection.dropArrivedBody() else { return }
+        bytesReceived += UInt64(dropped)
+        isEnded = true
     }
 
     private func finishDecoding() throws(S3Error) {

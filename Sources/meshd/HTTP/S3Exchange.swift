@@ -275,7 +275,7 @@ final class S3Exchange {
             abandonAnswer(error)
             return
         }
-        await body.passOverIfSmall()
+        body.dropIfHere()
         var head = head(error.status)
         for field in error.headers { head.add(name: field.name, value: field.value) }
         guard error.status != 304, !isHead else {

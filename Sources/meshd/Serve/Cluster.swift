@@ -83,6 +83,7 @@ final class Cluster: Sendable {
         node.holders.connect(links, members)
         node.line.connect(links)
         node.holder.onBareRow { [weak repair] in repair?.urgent.offer($0) }
+        node.holder.onOpening { [coordinator = node.coordinator] in await coordinator.isOpen($0) }
         links.start()
     }
 
@@ -96,13 +97,15 @@ final class Cluster: Sendable {
             tasks.addTask { await roll.during("repair") { await self.repair.run() } }
             tasks.addTask { await roll.during("repair's pace") { await self.repair.feel(self.node.quorumMetrics) } }
             tasks.addTask { await roll.during("the layout") { await self.conduct.run() } }
-            tasks.addTask {
-                while !Task.isCancelled {
-                    self.node.holder.expire()
-                    try? await Task.sleep(for: .seconds(Self.expirySeconds))
-                }
-            }
+            tasks.addTask { await roll.during("expiry") { await self.expire() } }
             await tasks.waitForAll()
+        }
+    }
+
+    private func expire() async {
+        while !Task.isCancelled {
+            node.holder.expire()
+            try? await Task.sleep(for: .seconds(Self.expirySeconds))
         }
     }
 
@@ -110,6 +113,7 @@ final class Cluster: Sendable {
     func cut() {
         node.holders.disconnect()
         node.holder.onBareRow(nil)
+        node.holder.onOpening(nil)
         node.line.connect(nil)
         links.cut()
     }

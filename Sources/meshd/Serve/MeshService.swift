@@ -100,14 +100,14 @@ struct MeshService: Sendable {
             roll.complain(logger)
         }
         node.setCluster(nil)
-        await cluster.stop()
+        await roll.during("links") { await cluster.stop() }
         // Who left by command has said goodbye already.
         if let members = node.setMesh(nil) {
             // A goodbye takes a moment to spread; who is alone has nobody to tell.
             let present = (try? await members.counters())?.present ?? 1
             // A task of its own: the goodbye is said, and what has to be written is written, even when requests took the
             // whole time of the stop.
-            await Task { await members.stop(leave: present > 1) }.value
+            await roll.during("goodbye") { await Task { await members.stop(leave: present > 1) }.value }
         }
     }
 
@@ -119,9 +119,9 @@ struct MeshService: Sendable {
             tasks.addTask { await roll.during("neighbours") { await answerNeighbours() } }
             tasks.addTask { await roll.during("activation") { await node.activation.run(node, logger) } }
             tasks.addTask { await roll.during("rehearsals") { await node.rehearsals.run() } }
-            tasks.addTask { await roll.during("removal") { await node.goHomeWhenRemoved(logger) } }
-            tasks.addTask { await roll.during("services of DNS") { await seekServices() } }
-            tasks.addTask { await roll.during("the watch") { await node.watchItself() } }
+            tasks.addTask { await roll.during("removal watch") { await node.goHomeWhenRemoved(logger) } }
+            tasks.addTask { await roll.during("DNS seeds") { await seekServices() } }
+            tasks.addTask { await roll.during("self-check") { await node.watchItself() } }
             await tasks.waitForAll()
         }
     }

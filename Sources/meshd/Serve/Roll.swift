@@ -1,8 +1,9 @@
 import Logging
 import Synchronization
 
-/// Which of the workers of a node have not ended yet: a stop that takes long says whom it waits for.
+/// Which of the workers of a node have not ended yet: a stop that takes long says for whom it waits.
 final class Roll: Sendable {
+    /// Longer than a stop takes when nothing is wrong.
     private static let patience = Duration.seconds(5)
 
     private let present = Mutex<Set<String>>([])
@@ -16,11 +17,12 @@ final class Roll: Sendable {
 
     /// Says once, after a while, who is still there. All have been asked to end.
     func complain(_ logger: Logger) {
+        // A task of its own: those of the node are being cancelled.
         Task {
             try await Task.sleep(for: Self.patience)
             let names = present.withLock { $0.sorted() }
             guard !names.isEmpty else { return }
-            logger.warning("the stop waits", metadata: ["for": "\(names.joined(separator: ", "))"])
+            logger.warning("the stop waits", metadata: ["workers": "\(names.joined(separator: ", "))"])
         }
     }
 }

@@ -50,6 +50,9 @@ final class TestMesh: Sendable {
                 metrics: QuorumMetrics()
             )
         }
+        for (holder, coordinator) in zip(holders, coordinators) {
+            holder.onOpening { await coordinator.isOpen($0) }
+        }
     }
 
     private static func layout(_ nodes: [NodeID], _ stores: [ObjectStore]) -> Layout {
@@ -71,6 +74,7 @@ final class TestMesh: Sendable {
 
     func close() async {
         network.heal()
+        for holder in holders { holder.onOpening(nil) }
         for store in stores { await store.close() }
         try? FileManager.default.removeItem(at: root)
     }

@@ -57,9 +57,9 @@ final class MemoryDisk: RepairDisk, LayoutDisk {
 
     var buriedBuckets: Set<BucketID> { state.withLock { $0.buried } }
 
-    func close(_ buckets: [BucketID]) async throws { state.withLock { $0.closed.formUnion(buckets) } }
+    func closeBuckets(_ buckets: [BucketID]) async throws { state.withLock { $0.closed.formUnion(buckets) } }
 
-    func bury(_ buckets: [BucketID]) async throws {
+    func buryBuckets(_ buckets: [BucketID]) async throws {
         state.withLock { state in
             state.buried.formUnion(buckets)
             state.closed.subtract(buckets)

@@ -117,7 +117,7 @@ import Testing
         #expect(await store.call(.commit(row), epoch: 8).name == "unknownEpoch(7)")
         #expect(await store.call(.scan(ScanQuery(bucket: bucket, limit: 1)), epoch: 8).name == "unknownEpoch(7)")
         #expect(await store.commit(row, epoch: 5) == .complete)
-        try await store.setClosed(bucket, true)
+        try await store.setClosed([bucket], true)
         let later = HolderSample.row(bucket, address.key, Stamp(t: 51, w: 1, q: 0), op: OpID(high: 1, low: 2))
         #expect(await store.call(.commit(later), epoch: 5).name == "bucketClosed")
         // Also one that is here: it may have come by repair, after whoever deletes the bucket has looked.
@@ -126,7 +126,7 @@ import Testing
         let again = try scratch.open(.tight)
         try await HolderSample.adopt(again, epoch: 7, fence: 5)
         #expect(await again.call(.commit(later), epoch: 5).name == "bucketClosed")
-        try await again.setClosed(bucket, false)
+        try await again.setClosed([bucket], false)
         #expect(await again.commit(row, epoch: 5) == .complete)
         #expect(await again.commit(later, epoch: 5) == .complete)
         await again.close()

@@ -6,8 +6,8 @@ final class Course: Sendable {
     private let isOver = Atomic(false)
     private let last = Atomic<UInt64>(0)
     private let workers = Atomic<UInt64>(0)
-    /// Those who wait go on in groups at these moments: to wake the harness for each of a thousand requests a second
-    /// takes more from the nodes than the requests.
+    /// Workers that wait are woken together, at multiples of this: to wake the harness for each of a thousand requests a
+    /// second takes more from the nodes than the requests.
     private static let nanosPerTick: UInt64 = 4_000_000
 
     /// How long a worker takes from one step to the next, if the nodes let it.
@@ -33,6 +33,7 @@ final class Course: Sendable {
         while goesOn {
             let now = Clock.nanoseconds()
             if due > now { await rest(from: now, until: due) } else { due = now }
+            guard goesOn else { return }
             await step()
             due += nanosPerStep
         }
@@ -40,8 +41,8 @@ final class Course: Sendable {
 
     /// Workers that begin together do not step together: each next one begins in the widest gap that is left.
     private func phase() -> UInt64 {
-        let golden: UInt64 = 0x9E37_79B9_7F4A_7C15
-        return (workers.add(1, ordering: .relaxed).newValue &* golden).multipliedFullWidth(by: nanosPerStep).high
+        let number = workers.add(1, ordering: .relaxed).newValue
+        return (number &* SeededRandom.step).multipliedFullWidth(by: nanosPerStep).high
     }
 
     private nonisolated(nonsending) func rest(from now: UInt64, until due: UInt64) async {

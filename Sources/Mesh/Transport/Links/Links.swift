@@ -38,6 +38,8 @@ package final class Links: Sendable {
         var outsiders = Outsiders.some([])
         var isStarted = false
         var isStopped = false
+        /// Somebody waits for the end already.
+        var isEnding = false
     }
 
     private let node: MeshNode
@@ -45,7 +47,6 @@ package final class Links: Sendable {
     /// The loops' group, where it is this object's own.
     private let group: MultiThreadedEventLoopGroup?
     private let nextLoop = Atomic<Int>(0)
-    private let isEnding = Atomic(false)
     private let state = Mutex(State())
     let counters = LinkCounters()
     private let wire: LinkWire
@@ -91,7 +92,8 @@ package final class Links: Sendable {
         node.linkDoor.open { [weak self] in self?.accept($0) }
     }
 
-    /// Ends all connections and opens no more: calls that wait, and later ones, fail as `closed`. Does not block.
+    /// Ends all connections and opens no more: calls of others that wait, and later ones, fail as `closed`. Does not
+    /// block.
     package func cut() {
         node.linkDoor.open(nil)
         let (peers, services) = state.withLock { state in
@@ -103,10 +105,14 @@ package final class Links: Sendable {
         for service in services { service.cut() }
     }
 
-    /// Cuts, and waits until nothing of it runs any more. The second time it does nothing.
+    /// Cuts, and waits until nothing of it runs any more. Who calls it a second time does not wait.
     package func stop() async {
         cut()
-        guard !isEnding.exchange(true, ordering: .relaxed) else { return }
+        let isFirst = state.withLock { state in
+            defer { state.isEnding = true }
+            return !state.isEnding
+        }
+        guard isFirst else { return }
         // What was asked of the loops is done when each has had one more turn.
         for loop in loops { try? await loop.submit {}.get() }
         try? await group?.shutdownGracefully()

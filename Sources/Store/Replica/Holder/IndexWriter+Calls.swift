@@ -86,6 +86,7 @@ extension IndexWriter {
         guard !pending.burials.isGone(bucket) else { return }
         try (isClosed ? rows.putClosed : rows.deleteClosed).bind(1, bucket.column).run()
         if isClosed { pending.closed.insert(bucket) } else { pending.closed.remove(bucket) }
+        if isClosed { closings += 1 }
     }
 }
 
