@@ -163,8 +163,15 @@ final class Cluster: Sendable {
 
     func release(_ nodes: [ClusterNode]) { state.withLock { $0.claimed.subtract(nodes.map(\.number)) } }
 
-    /// Takes a node, which has left, off the list.
-    func forget(_ node: ClusterNode) { state.withLock { $0.nodes.removeAll { $0.number == node.number } } }
+    /// Takes a node, which has left, off the list, and gives its room back: a long run has many of them. Its log stays.
+    func forget(_ node: ClusterNode) async throws {
+        state.withLock { $0.nodes.removeAll { $0.number == node.number } }
+        if let disks {
+            try await disks.remove(node.number)
+        } else {
+            try FileManager.default.removeItem(atPath: node.settings.dataDirectory)
+        }
+    }
 
     /// A node for the next request: one that nothing was done to, or now and then one that runs and is in trouble: what
     /// it answers must be true, too. nil when there is none just now.

@@ -89,6 +89,11 @@ final class Disks: Sendable {
 
     func unmount(_ number: Int) async throws { try await shell("umount '\(place(number))'") }
 
+    /// Unmounts it for good.
+    func remove(_ number: Int) async throws {
+        try await shell("umount -l '\(place(number))' && rm '\(image(number))'")
+    }
+
     private func shell(_ script: String) async throws {
         let number = scripts.add(1, ordering: .relaxed).newValue
         _ = try await Tool.must(["sh", "-ec", script], output: "\(folder)/disks.\(number)", on: group)

@@ -59,7 +59,8 @@ struct Churn: Sendable {
             "a stop of drained \(node.name) ended with \(exit.map { "\($0)" } ?? "an earlier end")",
             around: node.logTail()
         )
-        cluster.forget(node)
+        try await Ending(cluster: cluster, verdict: verdict).examine(node)
+        try await cluster.forget(node)
         cluster.release([node])
     }
 

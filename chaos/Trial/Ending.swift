@@ -16,15 +16,20 @@ struct Ending {
                 "a graceful stop of \(node.name) ended with \(exit.map { "\($0)" } ?? "an earlier end")",
                 around: node.logTail()
             )
-            let opinion = try await Doctor.examine(node.settings, on: cluster.group)
-            verdict.check(
-                promise: .tidy,
-                opinion.isYes,
-                "meshd doctor on the data of \(node.name): \(opinion.exit)",
-                around: opinion.text.split(separator: "\n").map(String.init)
-            )
-            try search(node)
+            try await examine(node)
         }
+    }
+
+    /// Of a node that has stopped: its disk and its log.
+    func examine(_ node: ClusterNode) async throws {
+        let opinion = try await Doctor.examine(node.settings, on: cluster.group)
+        verdict.check(
+            promise: .tidy,
+            opinion.isYes,
+            "meshd doctor on the data of \(node.name): \(opinion.exit)",
+            around: opinion.text.split(separator: "\n").map(String.init)
+        )
+        try search(node)
     }
 
     private func search(_ node: ClusterNode) throws {
