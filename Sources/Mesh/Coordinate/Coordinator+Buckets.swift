@@ -155,15 +155,22 @@ extension Coordinator {
         if opened != nil { _ = await setClosed(bucket.id, false, mesh) }
     }
 
+    /// What a majority of the voters has of a bucket; nil: this node, or they, know none of that identity.
+    func registered(_ id: BucketID, _ mesh: MeshSide) async throws -> (row: Row, value: BucketRow)? {
+        guard let bucket = store.bucket(id.within(.object)) else { return nil }
+        let address = RowAddress(.system, BucketRow.key(of: bucket.name))
+        guard let found = try await sight(address, .current, .record, mesh).found,
+            let known = BucketRow(encoded: found.record.attributes), known.bucket.id == bucket.id
+        else { return nil }
+        return (found, known)
+    }
+
     /// A holder said that the bucket is closed. True: it is open after all, holders were told, and the operation may be
     /// tried again; false: there is no such bucket. Throws while its deletion is under way.
     func reviewClosed(_ id: BucketID, _ mesh: MeshSide) async throws -> Bool {
-        guard let bucket = store.bucket(id.within(.object)) else { return false }
+        guard let (found, known) = try await registered(id, mesh) else { return false }
+        let bucket = known.bucket
         let address = RowAddress(.system, BucketRow.key(of: bucket.name))
-        let found = try await sight(address, .current, .record, mesh).found
-        guard let found, let known = BucketRow(encoded: found.record.attributes),
-            known.bucket.id == bucket.id
-        else { return false }
         if known.state == .deleting {
             // Whoever deletes takes seconds; after that he is gone, and the bucket stays.
             guard found.record.modifiedMillis + Self.closingMillisMax < WallClock.unixMillis else {

@@ -28,11 +28,7 @@ extension Coordinator: BucketRegister {
     package func isOpen(_ id: BucketID) async -> Bool {
         guard let mesh, mesh.book.current.isSole != mesh.holders.own else { return true }
         do {
-            guard let bucket = store.bucket(id.within(.object)) else { return false }
-            let address = RowAddress(.system, BucketRow.key(of: bucket.name))
-            let found = try await sight(address, .current, .record, mesh).found
-            guard let found, let known = BucketRow(encoded: found.record.attributes) else { return false }
-            return known.bucket.id == bucket.id && known.state == .active
+            return try await registered(id, mesh)?.value.state == .active
         } catch {
             // Nobody knows just now: it stays as it is.
             return false

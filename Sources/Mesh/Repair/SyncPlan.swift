@@ -4,7 +4,8 @@ internal import Swim
 /// What a node has to take over in a joint epoch before it may say that it has synced. A pure machine.
 ///
 /// Of every partition that moves and that it is to hold it takes the rows, the open instances and, last, the closed
-/// buckets of a majority of those who hold it now, each of them behind the fence of this epoch: whatever was acknowledged before is with one of them.
+/// buckets of a majority of those who hold it now, each of them behind the fence of this epoch: whatever was acknowledged
+/// before is with one of them.
 /// One source is not enough (the mutant `singlePull`), and having held the partition before is not either: that counts
 /// as one source. A bucket that wants fewer copies has its majority among the first slots, so every number of copies
 /// that is in use needs its own.

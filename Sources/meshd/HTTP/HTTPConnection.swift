@@ -162,13 +162,6 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
         wakeWriter()
     }
 
-    /// The server drains: the request at hand is the last one.
-    func quiesce() {
-        channel.eventLoop.preconditionInEventLoop()
-        state.isQuiescing = true
-        if !state.isServing { wake() }
-    }
-
     private func wait() async {
         channel.eventLoop.preconditionInEventLoop()
         await withUnsafeContinuation { continuation in
@@ -259,7 +252,9 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
-        case is ChannelShouldQuiesceEvent: quiesce()
+        case is ChannelShouldQuiesceEvent:
+            state.isQuiescing = true
+            if !state.isServing { wake() }
         case ChannelEvent.inputClosed:
             // Whoever half-closes behind a request still waits for its answer.
             state.hasInputEnded = true

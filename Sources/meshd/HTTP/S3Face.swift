@@ -4,7 +4,6 @@ import Mesh
 import NIOCore
 import NIOHTTP1
 import NIOSSL
-import ServiceLifecycle
 import Synchronization
 
 /// The S3 interface of a node: accepts connections and serves the requests on each, one after the other.
@@ -87,13 +86,8 @@ final class S3Face: ServerChildChannel {
         }
         // What waits for a client waits on the connection, so a task that is cancelled has to close that.
         await withTaskCancellationHandler {
-            // The server tells its connections, too; one that is just being set up may miss that.
-            await withGracefulShutdownHandler {
-                await withTaskExecutorPreference(LoopExecutor(loop)) {
-                    await serve(connection)
-                }
-            } onGracefulShutdown: {
-                loop.execute { connection.quiesce() }
+            await withTaskExecutorPreference(LoopExecutor(loop)) {
+                await serve(connection)
             }
         } onCancel: {
             connection.channel.close(promise: nil)

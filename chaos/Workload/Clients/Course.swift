@@ -3,13 +3,13 @@ import Synchronization
 
 /// What all workers of a run share: whether it goes on, how fast, and numbers for what they write.
 final class Course: Sendable {
-    private let isOver = Atomic(false)
-    private let last = Atomic<UInt64>(0)
-    private let workers = Atomic<UInt64>(0)
     /// Workers that wait are woken together, at multiples of this: to wake the harness for each of a thousand requests a
     /// second takes more from the nodes than the requests.
     private static let nanosPerTick: UInt64 = 4_000_000
 
+    private let isOver = Atomic(false)
+    private let last = Atomic<UInt64>(0)
+    private let workers = Atomic<UInt64>(0)
     /// How long a worker takes from one step to the next, if the nodes let it.
     let nanosPerStep: UInt64
     /// Keeps the pace: thousands of short waits cost less on the loop of the workers than as sleeps of their tasks.
