@@ -31,6 +31,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
         // Start, graceful stop and signals.
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.8.0"),
+        // Requests to the S3 stores that rules send to. Hummingbird's tests bring it along.
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.30.0"),
         // HTTP field names and request values shared with Hummingbird.
         .package(url: "https://github.com/apple/swift-http-types", from: "1.4.0"),
         // TOML configuration files, with source lines for errors.
@@ -72,6 +74,7 @@ let package = Package(
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

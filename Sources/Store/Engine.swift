@@ -16,6 +16,7 @@ final class Engine: Sendable {
     let storeID: UInt64
     let digest: Digest
     let hints: HintBook
+    let outbox: OutboxBook
     let segments: SegmentTable
     let published: PublishedState
     let lanes: [Lane]
@@ -42,6 +43,7 @@ final class Engine: Sendable {
         storeID = loaded.storeID
         digest = Digest(leaves: DigestFile.read(in: path, sequence: loaded.counters.sequence))
         hints = HintBook(counts: loaded.hints)
+        outbox = OutboxBook(loaded)
         var begun = loaded
         let firstBlob = loaded.counters.blobsReserved
         begun.counters.blobsReserved += BlobNumbers.perStart
@@ -91,6 +93,7 @@ final class Engine: Sendable {
                 fencing: fencing,
                 observers: observers,
                 hints: hints,
+                outbox: outbox,
                 sweep: sweep
             ),
             CarriedBodies.Surroundings(lane: shared, blobs: blobs, inlineBytesMax: settings.inlineBytesMax),

@@ -83,6 +83,13 @@ enum Opening {
         try each("SELECT peer, count(*) FROM hints GROUP BY peer", "hints") {
             loaded.hints[try HintPeer(column: $0.blob(0))] = Int($0.int(1))
         }
+        try each("SELECT id, data FROM feeds", "feeds") {
+            let id = UInt64(bitPattern: $0.int(0))
+            loaded.feeds[id] = try SmallRows.feed(id, $0.blob(1))
+        }
+        try each("SELECT feed, count(*) FROM outbox GROUP BY feed", "outbox") {
+            loaded.outbox[UInt64(bitPattern: $0.int(0))] = Int($0.int(1))
+        }
         try checkRows(loaded, systemRows, directory)
         return loaded
     }

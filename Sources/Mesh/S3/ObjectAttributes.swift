@@ -31,6 +31,8 @@ package struct ObjectAttributes: Hashable, Sendable {
     package var checksumType: ChecksumType?
     /// The access key's owner that wrote it.
     package var owner: String?
+    /// Where it comes from when another store's rule sent it.
+    package var origin: ReplicaOrigin?
 
     package init() {}
 
@@ -59,6 +61,16 @@ package struct ObjectAttributes: Hashable, Sendable {
             contentEncoding = text.isEmpty ? nil : text
         }
         try readMetadata(headers)
+        origin = try Self.origin(headers)
+    }
+
+    /// What a rule of another store says of the object, or of its deletion; nil: a client writes it.
+    package static func origin(_ headers: HeaderTable) throws(S3Error) -> ReplicaOrigin? {
+        guard let text = headers.string(ReplicaOrigin.header) else { return nil }
+        guard let origin = ReplicaOrigin(text: text) else {
+            throw S3Error.argument("\(ReplicaOrigin.header)", text, "Not where an object comes from.")
+        }
+        return origin
     }
 
     private mutating func readMetadata(_ headers: HeaderTable) throws(S3Error) {
@@ -109,6 +121,7 @@ package struct ObjectAttributes: Hashable, Sendable {
         if let checksum { out.field(9, checksum.encoded) }
         if let algorithm = checksumAlgorithm { out.field(10, [algorithm.rawValue]) }
         if let type = checksumType { out.field(11, [type.rawValue]) }
+        if let origin { out.field(12, origin.text.utf8) }
         for item in metadata {
             out.field(32, item.name.utf8)
             out.field(33, item.value.utf8)
@@ -141,6 +154,9 @@ package struct ObjectAttributes: Hashable, Sendable {
             case 11:
                 guard bytes.count == 1, let value = ChecksumType(rawValue: bytes[bytes.startIndex]) else { return nil }
                 checksumType = value
+            case 12:
+                guard let value = ReplicaOrigin(text: Self.text(bytes)) else { return nil }
+                origin = value
             case 32:
                 guard let (kind, value) = reader.next(), kind == 33 else { return nil }
                 metadata.append(Metadata(name: Self.text(bytes), value: Self.text(value)))

@@ -49,6 +49,10 @@ package enum S3ErrorCode: String, CaseIterable, Sendable {
     case notImplemented = "NotImplemented"
     case notModified = "NotModified"
     case operationAborted = "OperationAborted"
+    /// Of this server: what a rule of another store sends was here before.
+    case replicationLoop = "ReplicationLoop"
+    /// Of this server: there is something newer than what a rule of another store sends.
+    case replicationSuperseded = "ReplicationSuperseded"
     case preconditionFailed = "PreconditionFailed"
     case requestHeaderSectionTooLarge = "RequestHeaderSectionTooLarge"
     case requestTimeout = "RequestTimeout"
@@ -116,6 +120,8 @@ package enum S3ErrorCode: String, CaseIterable, Sendable {
         case .noSuchVersion: (404, "The specified version does not exist.")
         case .notImplemented: (501, "A header or query you provided requested a function that is not implemented.")
         case .notModified: (304, "Not Modified")
+        case .replicationLoop: (409, "The object was in this bucket before, and went on from here.")
+        case .replicationSuperseded: (409, "This bucket has something newer under this key.")
         case .operationAborted: (409, "A conflicting operation is in progress against this resource. Try again.")
         case .preconditionFailed: (412, "At least one of the pre-conditions you specified did not hold")
         case .requestHeaderSectionTooLarge: (400, "Your request header section exceeds the maximum allowed size.")

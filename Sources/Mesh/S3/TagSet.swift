@@ -63,6 +63,13 @@ package struct TagSet: Hashable, Sendable {
         try self.init(tags)
     }
 
+    /// The same header, to be sent.
+    package var header: String {
+        tags.map { tag in
+            [tag.key, tag.value].map { PercentCoding.encode($0, keepSlash: false) }.joined(separator: "=")
+        }.joined(separator: "&")
+    }
+
     private static func invalid(_ message: String, _ key: String) -> S3Error {
         S3Error(.invalidTag, message, [.init("TagKey", String(key.prefix(128)))])
     }

@@ -29,7 +29,12 @@ enum Schema {
         """
 
     /// Tables that came later: made in a directory that has none.
-    static let laterTables = "CREATE TABLE IF NOT EXISTS gone(bucket INTEGER PRIMARY KEY)"
+    static let laterTables = """
+        CREATE TABLE IF NOT EXISTS gone(bucket INTEGER PRIMARY KEY);
+        CREATE TABLE IF NOT EXISTS feeds(id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+        CREATE TABLE IF NOT EXISTS outbox(feed INTEGER, key BLOB, data BLOB NOT NULL,
+            PRIMARY KEY(feed, key)) WITHOUT ROWID;
+        """
 
     /// The rows of all buckets behind a place, in the order of the table.
     static let rowsBehind = """

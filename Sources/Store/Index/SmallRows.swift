@@ -1,7 +1,7 @@
 /// The bytes of the rows beside `versions`: each packed, each with a checksum seeded by its table and key.
 enum SmallRows {
     private enum Table: UInt64 {
-        case counters = 1, null, extents, segment, upload, manifest, instance
+        case counters = 1, null, extents, segment, upload, manifest, instance, feed, entry
     }
 
     private static func seed(_ table: Table, _ key: UInt64) -> UInt64 { key &* 31 &+ table.rawValue }
@@ -149,6 +149,70 @@ enum SmallRows {
             )
         }
         return locations
+    }
+
+    // MARK: Outbox
+
+    static func encode(_ kept: KeptFeed) -> [UInt8] {
+        let feed = kept.feed
+        var row = ByteWriter(capacity: 64)
+        row.number(feed.bucket.rawValue)
+        row.counted(feed.prefix)
+        row.number(feed.sinceMillis)
+        row.number(feed.begunMillis)
+        row.number(feed.round)
+        switch kept.filled {
+        case nil: row.number(0 as UInt8)
+        case .start: row.number(1 as UInt8)
+        case .behind(let key):
+            row.number(2 as UInt8)
+            row.counted(key.bytes)
+        }
+        row.seal(seed: seed(.feed, feed.id))
+        return row.bytes
+    }
+
+    static func feed(_ id: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Malformed) -> KeptFeed {
+        var row = try ByteScanner(sealed: bytes, seed: seed(.feed, id))
+        let feed = Feed(
+            id: id,
+            bucket: BucketID(rawValue: try row.number()),
+            prefix: try row.counted(),
+            sinceMillis: try row.number(),
+            begunMillis: try row.number(),
+            round: try row.number()
+        )
+        let filled: KeptFeed.Filling?
+        switch try row.number(UInt8.self) {
+        case 0: filled = nil
+        case 1: filled = .start
+        case 2: filled = .behind(Key(try row.counted()))
+        default: throw Malformed()
+        }
+        try row.end()
+        return KeptFeed(feed: feed, filled: filled)
+    }
+
+    static func encode(_ entry: OutboxEntry, feed: UInt64) -> [UInt8] {
+        var row = ByteWriter(capacity: 48)
+        row.stamp(entry.stamp)
+        row.number(entry.sequence)
+        row.number(entry.queuedMillis)
+        row.seal(seed: seed(.entry, entry.key.bytes) ^ feed)
+        return row.bytes
+    }
+
+    static func entry(_ feed: UInt64, _ key: Key, _ bytes: UnsafeRawBufferPointer) throws(Malformed) -> OutboxEntry {
+        var row = try ByteScanner(sealed: bytes, seed: seed(.entry, key.bytes) ^ feed)
+        let stamp = try row.stamp()
+        let entry = OutboxEntry(
+            key: key,
+            stamp: stamp,
+            sequence: try row.number(),
+            queuedMillis: try row.number()
+        )
+        try row.end()
+        return entry
     }
 
     // MARK: Uploads and manifests

@@ -79,9 +79,14 @@ final class VersionRows {
         }
     }
 
-    /// Hands out the rows of a bucket whose keys begin with `prefix`, until `body` says false.
-    func each(of bucket: BucketID, prefix: [UInt8], _ body: (RecordRow) throws -> Bool) throws {
-        rowsFrom.bind(1, bucket.column).bind(2, prefix)
+    /// Hands out the rows of a bucket whose keys begin with `prefix`, until `body` says false; from the key `from` on.
+    func each(
+        of bucket: BucketID,
+        from: [UInt8]? = nil,
+        prefix: [UInt8],
+        _ body: (RecordRow) throws -> Bool
+    ) throws {
+        rowsFrom.bind(1, bucket.column).bind(2, from ?? prefix)
         defer { rowsFrom.reset() }
         while try rowsFrom.step() {
             let key = Key([UInt8](rowsFrom.blob(0)))

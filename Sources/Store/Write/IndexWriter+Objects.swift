@@ -130,6 +130,8 @@ extension IndexWriter {
             guard let current else { return .done(record: nil, removed: nil) }
             try remove(current, versioning: .off)
             try eraseChanges(of: id, key) { $0.target == current.record.stamp }
+            // Alone, nothing of the key is left that would queue it.
+            try enqueue(current.record)
             return .done(record: nil, removed: current.record)
         }
         guard fits(key) else { return .done(record: nil, removed: nil) }
@@ -165,6 +167,7 @@ extension IndexWriter {
         }
         try remove(found.row, versioning: bucket.versioning)
         try eraseChanges(of: id, key) { $0.target == found.row.record.stamp }
+        try enqueue(found.row.record)
         return .done(record: nil, removed: found.row.record)
     }
 
@@ -181,6 +184,7 @@ extension IndexWriter {
         } else {
             try rewrite(shown)
         }
+        try enqueue(found.row.record)
         return .done(record: shown.record, removed: nil)
     }
 }

@@ -21,6 +21,7 @@ extension IndexWriter {
             let data = SmallRows.encode(upload: RowAddress(record.bucket, record.key), id: id)
             try rows.putUpload.bind(1, id).bind(2, data).run()
         }
+        try enqueue(record)
         try changed(record)
     }
 

@@ -27,6 +27,10 @@ final class IndexWriter {
         var digest: Digest.Changes
         /// How many hints more each peer has.
         var hints: [HintPeer: Int] = [:]
+        /// Who follows which bucket.
+        var feeds: [UInt64: KeptFeed]
+        /// How many entries of the outbox more each feed has.
+        var outbox: [UInt64: Int] = [:]
         var nextBody: Int64
     }
 
@@ -48,6 +52,7 @@ final class IndexWriter {
     private(set) var fencing = Fencing()
     private var closed: Set<BucketID>
     private(set) var burials: Burials
+    private(set) var feeds: [UInt64: KeptFeed]
     /// How many buckets were closed since the start, committed or not: whether one was, is all that is asked.
     var closings: UInt64 = 0
 
@@ -66,6 +71,7 @@ final class IndexWriter {
         hasNulls = try database.number("SELECT EXISTS(SELECT 1 FROM nulls)") > 0
         closed = loaded.closed
         burials = Burials(gone: loaded.gone, unpurged: loaded.gone)
+        feeds = loaded.feeds
         nextBody = try database.number("SELECT coalesce(max(id), 0) + 1 FROM bodies")
         pending = Pending(
             small: loaded.small,
@@ -74,6 +80,7 @@ final class IndexWriter {
             closed: loaded.closed,
             burials: Burials(gone: loaded.gone, unpurged: loaded.gone),
             digest: Digest.Changes(progress: digest.progress),
+            feeds: feeds,
             nextBody: nextBody
         )
     }
@@ -87,6 +94,7 @@ final class IndexWriter {
             closed: closed,
             burials: burials,
             digest: Digest.Changes(progress: digest.progress),
+            feeds: feeds,
             nextBody: nextBody
         )
         try rows.begin.run()
@@ -116,6 +124,7 @@ final class IndexWriter {
         fencing = pending.fencing
         closed = pending.closed
         burials = pending.burials
+        feeds = pending.feeds
         digest.apply(pending.digest)
         for (id, row) in pending.segments { segments[id] = row }
     }
@@ -209,4 +218,6 @@ struct LoadedIndex {
     var closed: Set<BucketID> = []
     var gone: Set<BucketID> = []
     var hints: [HintPeer: Int] = [:]
+    var feeds: [UInt64: KeptFeed] = [:]
+    var outbox: [UInt64: Int] = [:]
 }

@@ -10,6 +10,7 @@ final class WriterStatements {
     let putUpload, upload, deleteUpload: Statement
     let putInstance, deleteInstance, putWanted, deleteWanted, putClosed, deleteClosed, putGone: Statement
     let putHint, deleteHint, rowsBehind: Statement
+    let putFeed, deleteFeed, putEntry, entry, deleteEntry: Statement
     let quarantine, release: Statement
     private let handle: OpaquePointer
 
@@ -51,6 +52,11 @@ final class WriterStatements {
         putGone = try make("INSERT OR REPLACE INTO gone VALUES(?1)")
         putHint = try make("INSERT OR IGNORE INTO hints VALUES(?1, ?2, ?3, ?4)")
         deleteHint = try make("DELETE FROM hints WHERE peer = ?1 AND bucket = ?2 AND key = ?3 AND stamp = ?4")
+        putFeed = try make("INSERT OR REPLACE INTO feeds VALUES(?1, ?2)")
+        deleteFeed = try make("DELETE FROM feeds WHERE id = ?1")
+        putEntry = try make("INSERT OR REPLACE INTO outbox VALUES(?1, ?2, ?3)")
+        entry = try make("SELECT data FROM outbox WHERE feed = ?1 AND key = ?2")
+        deleteEntry = try make("DELETE FROM outbox WHERE feed = ?1 AND key = ?2")
         rowsBehind = try make(Schema.rowsBehind)
         quarantine = try make("INSERT OR IGNORE INTO quarantine VALUES(?1, ?2, ?3, ?4, ?5)")
         release = try make("DELETE FROM quarantine WHERE segment = ?1")

@@ -50,6 +50,7 @@ struct AdminFace: Sendable {
         addDiscovery(to: api)
         addActivation(to: api)
         addRehearsal(to: api)
+        addReplication(to: api)
         ConsoleStream(pulse: pulse, sessions: sessions).add(to: api)
         return router.buildResponder()
     }
@@ -134,6 +135,9 @@ struct AdminError: Error, Sendable {
         case AccessError.noSuchKey(let id): self.init(.notFound, "no_such_key", "there is no access key \(id)")
         case AccessError.keyExists(let id): self.init(.conflict, "key_exists", "there is an access key \(id) already")
         case AccessError.invalid(let what): self.init(.badRequest, "invalid", what)
+        case RuleError.noSuchRule(let id): self.init(.notFound, "no_such_rule", "there is no replication rule \(id)")
+        case RuleError.invalid(let what): self.init(.badRequest, "invalid", what)
+        case RuleError.busy: self.init(.conflict, "busy", "others changed the same rule at the same time; try again")
         case AccessError.busy(let id): self.init(.conflict, "busy", "\(id) was changed by others at the same time")
         case StoreError.diskFull(let free):
             self.init(

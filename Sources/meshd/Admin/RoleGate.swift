@@ -47,7 +47,7 @@ struct RoleGate: RouterMiddleware {
         "cluster/health", "cluster/layout", "cluster/metrics", "cluster/movements", "cluster/nodes", "cluster/nodes/*",
         "cluster/rehearsal", "cluster/repair", "cluster/ring", "cluster/status", "cluster/where", "mesh/agree",
         "mesh/decrees", "mesh/diff", "mesh/doctor", "mesh/doctor/all", "mesh/keys", "mesh/members", "mesh/members/*",
-        "mesh/why/*",
+        "mesh/why/*", "replication", "replication/*",
     ].map { CallPattern(.get, $0) }
 
     /// What a mesh needs from day to day.
@@ -55,6 +55,8 @@ struct RoleGate: RouterMiddleware {
         ["config"].map { CallPattern(.get, $0) } + [
             CallPattern(.post, "buckets"), CallPattern(.post, "mesh/probe"),
             CallPattern(.patch, "cluster/nodes/*"), CallPattern(.post, "cluster/repair/*"),
-            CallPattern(.post, "cluster/rehearsal"),
+            CallPattern(.post, "cluster/rehearsal"), CallPattern(.post, "replication"),
+            CallPattern(.patch, "replication/*"), CallPattern(.delete, "replication/*"),
+            CallPattern(.post, "replication/*/retry"), CallPattern(.post, "replication/*/resync"),
         ] + CallPattern.nodeOrders.map { CallPattern(.post, "cluster/nodes/*/\($0)") }
 }

@@ -19,8 +19,10 @@ struct AuditEntry: Sendable {
 
     /// Fields of requests that are no secrets. All others are left out, whatever they are.
     static let detailNames: Set<String> = [
-        "address", "addresses", "admin", "bucket", "bytesPerSecond", "copies", "createBuckets", "disabled", "expires",
-        "force", "format", "id", "key", "mode", "name", "names", "nodes", "rights", "role", "seconds", "version",
+        "address", "addresses", "admin", "bucket", "bytesPerSecond", "copies", "createBuckets", "deletes", "disabled",
+        "endpoint", "existing", "expires", "force", "format", "id", "intervalSeconds", "key", "metadata", "mode",
+        "name",
+        "names", "nodes", "paused", "prefix", "rights", "role", "seconds", "targetBucket", "targetPrefix", "version",
         "versioning", "weight", "with", "zone",
     ]
 
@@ -73,6 +75,11 @@ struct AuditEntry: Sendable {
         Phrase(.get, "mesh/token-material", "reads the secret that join tokens hold"),
         Phrase(.post, "cluster/activation", "enables the mesh"),
         Phrase(.delete, "cluster/activation", "cancels the activation"),
+        Phrase(.post, "replication", "makes a replication rule"),
+        Phrase(.patch, "replication/*", "changes the replication rule *"),
+        Phrase(.delete, "replication/*", "removes the replication rule *"),
+        Phrase(.post, "replication/*/retry", "tries the replication rule * again"),
+        Phrase(.post, "replication/*/resync", "lets the replication rule * look at everything again"),
     ]
 
     private struct Phrase: Sendable {

@@ -33,6 +33,7 @@ enum ConsoleFiles {
         "ring.js": File(PackageResources.ring_js, script),
         "nodes.js": File(PackageResources.nodes_js, script),
         "storage.js": File(PackageResources.storage_js, script),
+        "replication.js": File(PackageResources.replication_js, script),
         "objects.js": File(PackageResources.objects_js, script),
         "keys.js": File(PackageResources.keys_js, script),
         "versions.js": File(PackageResources.versions_js, script),

@@ -58,9 +58,10 @@ extension S3Exchange {
     }
 
     func headBucket() async throws {
-        _ = try await bucket(for: .read)
+        let bucket = try await bucket(for: .read)
         var head = head(200)
         head.add("x-amz-bucket-region", face.settings.region)
+        if let place = await face.place(bucket.name) { head.add("x-mesh-bucket", place) }
         try await answer(head)
     }
 

@@ -36,6 +36,8 @@ extension S3Exchange {
         let algorithm = try ChecksumRequest(headers).algorithm ?? old.checksum?.algorithm
         let received = try await copied(found, 0..<record.size, algorithm, into: target)
         attributes.checksum = received.checksum
+        // A copy is written here, wherever its source comes from.
+        attributes.origin = nil
         let draft = Draft(
             bucket: target.id,
             key: objectKey,

@@ -6,8 +6,13 @@ import Store
 extension S3Exchange {
     func deleteObject() async throws {
         let bucket = try await bucket(for: .write)
+        var condition = try WriteConditions.deletePrecondition(headers)
+        if let origin = try ObjectAttributes.origin(headers) {
+            guard request.version == .current else { throw S3Error.unsupported(.header, "\(ReplicaOrigin.header)") }
+            condition = try await replicaCondition(of: origin, in: bucket, condition)
+        }
         let outcome = try await coordinator.commit(
-            Self.deletion(in: bucket, objectKey, request.version, try WriteConditions.deletePrecondition(headers)),
+            Self.deletion(in: bucket, objectKey, request.version, condition),
             asked
         )
         var head = head(204)

@@ -20,6 +20,8 @@ extension S3Exchange {
         let bucket = try await bucket(for: .write)
         var attributes = try ObjectAttributes(headers)
         let tags = try TagSet(in: headers)
+        // Before the parts come; what counts is judged again when they are there.
+        if let origin = attributes.origin { _ = try await replicaCondition(of: origin, in: bucket, .none) }
         let checksum = try ChecksumRequest(headers)
         attributes.checksumAlgorithm = checksum.algorithm
         attributes.checksumType = checksum.algorithm.map { checksum.type ?? $0.multipartType }
@@ -92,7 +94,7 @@ extension S3Exchange {
 
     func completeUpload(_ uploadText: String) async throws {
         let bucket = try await bucket(for: .write)
-        let condition = try WriteConditions.precondition(headers)
+        var condition = try WriteConditions.precondition(headers)
         let document = try await body.document()
         try checkDocument(document, namesObject: true)
         let wanted = try S3Document.complete(Array(document.readableBytesView))
@@ -124,6 +126,9 @@ extension S3Exchange {
         attributes.checksumAlgorithm = nil
         attributes.checksumType = nil
         let etag = joinedTag(parts)
+        if let origin = attributes.origin {
+            condition = try await replicaCondition(of: origin, in: bucket, condition)
+        }
         let outcome = try await coordinator.complete(
             upload,
             parts: parts.map {

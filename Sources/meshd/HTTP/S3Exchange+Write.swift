@@ -9,9 +9,12 @@ extension S3Exchange {
 
     func putObject() async throws {
         let bucket = try await bucket(for: .write)
-        let condition = try WriteConditions.precondition(headers)
+        var condition = try WriteConditions.precondition(headers)
         var attributes = try ObjectAttributes(headers)
         let tags = try TagSet(in: headers)
+        if let origin = attributes.origin {
+            condition = try await replicaCondition(of: origin, in: bucket, condition)
+        }
         try await refuseEarly(condition, in: bucket)
 
         let received = try await receive(in: bucket)

@@ -28,6 +28,8 @@ final class S3Face: ServerChildChannel {
     let accessKeys: AccessKeys
     /// False while the node comes into its mesh: a key that it does not have may be good.
     let knowsKeys: @Sendable () -> Bool
+    /// What the mesh is called; nil: this node does not know yet.
+    let meshMark: @Sendable () async -> String?
     /// What every request is answered while this node may not speak for its mesh.
     let objection: @Sendable () -> S3Error?
     let settings: Settings
@@ -42,6 +44,7 @@ final class S3Face: ServerChildChannel {
         coordinator: Coordinator,
         accessKeys: AccessKeys,
         knowsKeys: @escaping @Sendable () -> Bool,
+        meshMark: @escaping @Sendable () async -> String?,
         objection: @escaping @Sendable () -> S3Error?,
         settings: Settings,
         metrics: RequestMetrics,
@@ -51,12 +54,18 @@ final class S3Face: ServerChildChannel {
         self.coordinator = coordinator
         self.accessKeys = accessKeys
         self.knowsKeys = knowsKeys
+        self.meshMark = meshMark
         self.objection = objection
         self.settings = settings
         self.metrics = metrics
         self.verifier = SigV4Verifier(region: settings.region)
         self.tls = tls
         self.log = log
+    }
+
+    /// What a bucket is called among those of all meshes.
+    func place(_ bucket: String) async -> String? {
+        await meshMark().map { ReplicaOrigin.place(mesh: $0, bucket: bucket) }
     }
 
     /// Whether clients speak TLS with this face.

@@ -17,6 +17,9 @@ final class Cluster: Sendable {
     let conduct: LayoutConduct
     /// What operators ask of nodes.
     let enquiries: Enquiries
+    let replicator: Replicator
+    /// The way to where rules send, while this node works at them.
+    private let targets: TargetDoor
     private let node: Node
     private let begun = ContinuousClock.now
 
@@ -68,6 +71,19 @@ final class Cluster: Sendable {
         self.enquiries = enquiries
         links.serve(Enquiries.method) { peer, bytes, done in enquiries.serve(bytes, from: peer, done) }
         ReplicaService.serve(links, node.holder)
+        let targets = TargetDoor()
+        self.targets = targets
+        replicator = Replicator(
+            rules: node.rules,
+            store: node.store,
+            coordinator: node.coordinator,
+            links: links,
+            meshID: { [weak node] in
+                guard let node else { throw MeshError.stopped }
+                return try await node.meshMark()
+            },
+            makeTarget: { rule throws(ReplicaFailure) in try targets.target(of: rule.target) }
+        )
         for method in RepairMethod.allCases {
             links.serve(method.rawValue, isOpen: method.isOpen) { asker, payload, done in
                 Task {
@@ -97,10 +113,16 @@ final class Cluster: Sendable {
             tasks.addTask { await roll.during("repair") { await self.repair.run() } }
             tasks.addTask { await roll.during("repair's pace") { await self.repair.feel(self.node.quorumMetrics) } }
             tasks.addTask { await roll.during("the layout") { await self.conduct.run() } }
+            tasks.addTask { await roll.during("replication") { await self.replicate() } }
             tasks.addTask { await roll.during("expiry") { await self.expire() } }
             await tasks.waitForAll()
         }
     }
+
+    private func replicate() async { await targets.open { await replicator.run() } }
+
+    /// The way to where a rule sends.
+    func target(of rule: ReplicationRule.Target) throws(ReplicaFailure) -> S3Target { try targets.target(of: rule) }
 
     private func expire() async {
         while !Task.isCancelled {

@@ -38,7 +38,7 @@ struct ClusterBoard: Sendable {
     }
 
     /// Those who can be asked at all.
-    private static func present(in members: MembersReport) -> [NodeID] {
+    static func present(in members: MembersReport) -> [NodeID] {
         members.members.filter { $0.state == .alive || $0.state == .suspect || $0.state == .unstable }
             .compactMap { NodeID(hexadecimal: $0.id) }
     }
@@ -151,7 +151,7 @@ struct ClusterBoard: Sendable {
                 holder.rows = holding.rows
                 holder.hintsFor = holding.hintsFor.map(name)
             case .refused(let reason): holder.silence = reason
-            case .condition, .done, .events, .history, .diagnoses, nil: holder.silence = "no answer"
+            default: holder.silence = "no answer"
             }
             return holder
         }

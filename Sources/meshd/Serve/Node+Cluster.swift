@@ -78,6 +78,13 @@ extension Node {
             guard let found = try? await diagnose() else { return .refused("it takes no part in the mesh") }
             return .diagnoses(found)
         case .rehearse(let call): return await rehearsals.answer(call, from: asker, on: self)
+        case .replication:
+            guard let replicator = cluster?.replicator else { return .refused("it takes no part in the mesh") }
+            return .rules(replicator.reports)
+        case .hurryRule(let rule):
+            guard let replicator = cluster?.replicator else { return .refused("it takes no part in the mesh") }
+            replicator.hurry(rule)
+            return .done
         case .startRepair, .pauseRepair, .resumeRepair, .limitRepair:
             guard let repair = cluster?.repair else { return .refused("it takes no part in the mesh") }
             return Self.carryOut(enquiry, repair)
@@ -90,7 +97,7 @@ extension Node {
         case .pauseRepair: repair.pace.pause()
         case .resumeRepair: repair.pace.resume()
         case .limitRepair(let limit): repair.pace.setLimit(limit)
-        case .condition, .holding, .events, .history, .diagnose, .rehearse: return .refused("this is no order")
+        default: return .refused("this is no order")
         }
         return .done
     }

@@ -24,6 +24,7 @@ final class Node: Sendable {
     /// What this node does for coordinators, its own among them.
     let holder: Holder
     let accessKeys: AccessKeys
+    let rules: ReplicationRules
     /// What happened here, for those who ask later.
     let events: EventLog
     let history: HistoryKeeper
@@ -128,9 +129,12 @@ final class Node: Sendable {
         )
         let accessKeys = AccessKeys(store: store, coordinator: coordinator)
         self.accessKeys = accessKeys
+        let rules = ReplicationRules(store: store, coordinator: coordinator)
+        self.rules = rules
         hasKeys = isFounder || !accessKeys.all().isEmpty
         store.onSystemChange { changed in
             accessKeys.heed(changed)
+            rules.heed(changed)
             // The store's thread does not wait for its own commits.
             if changed.contains(Layout.address.key) { Task { await layout.refresh() } }
         }

@@ -19,6 +19,10 @@ package enum Enquiry: Codable, Sendable, Equatable {
     case history(MetricsHistory.Span)
     /// What do you find wrong with the ways to others?
     case diagnose
+    /// How far are you with the rules?
+    case replication
+    /// Try this rule again at once.
+    case hurryRule(UInt64)
     /// Take part in a rehearsal.
     case rehearse(RehearsalCall)
 
@@ -51,6 +55,7 @@ package enum EnquiryAnswer: Codable, Sendable, Equatable {
     case history(HistoryReport)
     /// One for each look.
     case diagnoses([Diagnosis])
+    case rules([RuleReport])
     /// In words for people.
     case refused(String)
 

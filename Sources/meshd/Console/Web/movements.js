@@ -1,11 +1,15 @@
-// Movements: what moves because the layout changes, what is repaired, what waits, and how fast it may go.
+// Movements: what moves because the layout changes, what is repaired, what waits, how fast it may go, and what is sent to
+// other places.
 
 import { h, render, ask, notice } from './dom.js';
 import { live, follow, post, may } from './api.js';
 import { bytes, rate, count, percent, span, ago, compare } from './words.js';
 import { meter, dot } from './charts.js';
+import { watchRules, allRules } from './replication.js';
 
 export function movements(place) {
+  const rules = watchRules(() => draw());
+
   const order = async (path, body) => {
     try {
       notice(`${(await post(`cluster/repair/${path}`, body)).message}.`);
@@ -40,12 +44,17 @@ export function movements(place) {
       layout(movement),
       waiting(nodes),
       speeds(nodes),
+      allRules(rules),
       comparisons(nodes),
       silent());
   };
 
   draw();
-  return follow(draw);
+  const unfollow = follow(draw);
+  return () => {
+    unfollow();
+    rules.stop();
+  };
 }
 
 function layout(movement) {

@@ -1,17 +1,19 @@
-// Storage: the buckets.
+// Storage: the buckets. `#/storage/photos` also shows the rules that send the objects of photos to other places.
 
 import { h, render, ask, notice } from './dom.js';
 import { get, post, call, at, may } from './api.js';
 import { count, compare, time } from './words.js';
+import { watchRules, ruleLink, bucketRules } from './replication.js';
 
 const versionings = [['off', 'Off: a new object replaces the old one'], ['enabled', 'On: every version is kept'],
   ['suspended', 'Suspended: old versions stay, new objects replace']];
 
-export function storage(place) {
+export function storage(place, path) {
   let buckets = null;
   let fault = '';
   let filter = '';
   let isOpen = true;
+  let rules = null;
 
   const load = async () => {
     try {
@@ -60,19 +62,23 @@ export function storage(place) {
 
   const draw = () => {
     const shown = (buckets ?? []).filter((bucket) => bucket.name.includes(filter));
+    const columns = ['Name', 'Versions', rules ? 'Replication' : '', 'Created', 'Orders'].filter(Boolean);
+    const chosen = rules && buckets?.find((bucket) => bucket.name === path[0]);
     render(place,
       h('div', { class: 'row' }, h('h1', {}, 'Buckets'), may('operator') ? h('button', { class: 'primary', onclick: create }, 'New bucket') : null),
       fault ? h('p', { class: 'fault' }, fault) : null,
+      chosen ? bucketRules(chosen.name, rules) : null,
       buckets && buckets.length > 10 ? h('p', { class: 'field' }, h('label', { for: 'filter' }, 'Show names with'),
         h('input', { id: 'filter', value: filter, oninput: (event) => { filter = event.target.value; draw(); } })) : null,
       !buckets ? (fault ? null : h('p', { class: 'quiet' }, 'Asking…')) : buckets.length === 0
         ? h('p', { class: 'card quiet' }, may('viewer') ? 'There is no bucket yet.' : 'Your access key has no grant on any bucket.')
         : h('section', { class: 'card scroll' }, h('p', { class: 'quiet' }, count(shown.length, 'bucket')),
           h('table', { class: 'stack' },
-            h('thead', {}, h('tr', {}, ['Name', 'Versions', 'Created', 'Orders'].map((text) => h('th', {}, text === 'Orders' ? h('span', { class: 'hidden' }, text) : text)))),
+            h('thead', {}, h('tr', {}, columns.map((text) => h('th', {}, text === 'Orders' ? h('span', { class: 'hidden' }, text) : text)))),
             h('tbody', {}, shown.map((bucket) => h('tr', { key: bucket.name },
               h('th', { scope: 'row', 'data-label': 'Name' }, h('a', { href: `#/objects/${at(bucket.name)}` }, bucket.name)),
               h('td', { 'data-label': 'Versions' }, bucket.versioning),
+              rules ? h('td', { 'data-label': 'Replication' }, ruleLink(bucket.name, rules)) : null,
               h('td', { 'data-label': 'Created' }, time(Date.parse(bucket.created))),
               h('td', { class: 'orders' },
                 h('button', { class: 'small', onclick: () => version(bucket), 'aria-label': `Versions of ${bucket.name}` }, 'Versions…'),
@@ -81,5 +87,10 @@ export function storage(place) {
 
   draw();
   load();
-  return () => { isOpen = false; };
+  // Who has no part in the mesh is not told of its rules.
+  if (may('viewer')) rules = watchRules(() => draw());
+  return () => {
+    isOpen = false;
+    rules?.stop();
+  };
 }

@@ -1,0 +1,134 @@
+internal import Store
+internal import Swim
+
+/// Decides, for one rule on one node, which of the keys that wait are worked at, by whom, and when to rest. Pure: times
+/// are milliseconds since 1970 by this node's clock.
+struct ReplicationCourse {
+    struct Settings: Sendable {
+        /// Keys on their way to the target at once.
+        var atOnce = 4
+        /// The first holder of a key works at it. When it is away the next one does, after this time: what the first one
+        /// sent before it went away is there by then.
+        var standInMillis: UInt64 = 30_000
+        /// A key that waits longer than this with somebody who is not to work at it is told to whoever is.
+        var handMillis: UInt64 = 60_000
+        var handMaxMillis: UInt64 = 3_600_000
+        /// The first rest after a failure; each one after it is twice as long.
+        var restMillis: UInt64 = 1_000
+        var restMaxMillis: UInt64 = 300_000
+        var keyRestMillis: UInt64 = 10_000
+        var keyRestMaxMillis: UInt64 = 3_600_000
+        /// Keys in trouble that are remembered; with more the rule rests, because something else is wrong.
+        var troublesMax = 1_000
+
+        init() {}
+    }
+
+    enum Duty: Equatable {
+        case work
+        case wait
+        /// Somebody else is to work at it, and has had time enough.
+        case hand(NodeID)
+    }
+
+    private struct Trouble {
+        var times: Int
+        var untilMillis: UInt64
+    }
+
+    private let settings: Settings
+    private var troubles: [Key: Trouble] = [:]
+    private var failures = 0
+    private var handRestMillis: UInt64
+    private var handFromMillis: UInt64 = 0
+    /// The target is left alone until then.
+    private(set) var restUntilMillis: UInt64 = 0
+
+    init(_ settings: Settings = Settings()) {
+        self.settings = settings
+        handRestMillis = settings.handMillis
+    }
+
+    /// Who works at a key that was queued then. `keepers`: those that keep its bytes, in the order of their slots.
+    func duty(
+        queuedMillis: UInt64,
+        keepers: [NodeID],
+        own: NodeID,
+        isUsable: (NodeID) -> Bool,
+        nowMillis: UInt64
+    ) -> Duty {
+        let age = nowMillis > queuedMillis ? nowMillis - queuedMillis : 0
+        guard let worker = keepers.first(where: { $0 == own || isUsable($0) }) else { return .wait }
+        guard worker == own else { return age >= settings.handMillis ? .hand(worker) : .wait }
+        return worker == keepers.first || age >= settings.standInMillis ? .work : .wait
+    }
+
+    /// Whether a key that failed may be tried again.
+    func admits(_ key: Key, nowMillis: UInt64) -> Bool {
+        guard let trouble = troubles[key] else { return true }
+        return trouble.untilMillis <= nowMillis
+    }
+
+    func rests(nowMillis: UInt64) -> Bool { nowMillis < restUntilMillis }
+
+    /// How many keys failed for themselves and wait for another try.
+    var troublesCount: Int { troubles.count }
+
+    mutating func succeeded(_ key: Key) {
+        troubles[key] = nil
+        failures = 0
+        restUntilMillis = 0
+    }
+
+    mutating func failed(_ key: Key, _ failure: ReplicaFailure, nowMillis: UInt64) {
+        if failure.isOfTarget { return rest(nowMillis) }
+        // The target answered: what is wrong is the key.
+        failures = 0
+        let times = (troubles[key]?.times ?? 0) + 1
+        guard troubles[key] != nil || troubles.count < settings.troublesMax else { return rest(nowMillis) }
+        let rest = Self.rest(settings.keyRestMillis, times: times, most: settings.keyRestMaxMillis)
+        troubles[key] = Trouble(times: times, untilMillis: nowMillis + rest)
+    }
+
+    private mutating func rest(_ nowMillis: UInt64) {
+        // What was under way together fails together, and counts once.
+        guard !rests(nowMillis: nowMillis) else { return }
+        failures += 1
+        restUntilMillis =
+            nowMillis + Self.rest(settings.restMillis, times: failures, most: settings.restMaxMillis)
+    }
+
+    /// Somebody changed the rule, or asks for a try now.
+    mutating func hurry() {
+        failures = 0
+        restUntilMillis = 0
+        troubles = [:]
+    }
+
+    private static func rest(_ first: UInt64, times: Int, most: UInt64) -> UInt64 {
+        min(most, first << UInt64(min(times - 1, 20)))
+    }
+
+    /// Whether it is time to tell others of what waits here for them.
+    func maySpeak(nowMillis: UInt64) -> Bool { nowMillis >= handFromMillis }
+
+    /// What others made of it: while they know all of it already there is no hurry.
+    mutating func spoke(fresh: Int, nowMillis: UInt64) {
+        handRestMillis = fresh > 0 ? settings.handMillis : min(settings.handMaxMillis, handRestMillis * 2)
+        handFromMillis = nowMillis + handRestMillis
+    }
+
+    // MARK: When
+
+    /// When the next pass over the queue begins, if one began then and found work or not.
+    static func nextPass(
+        _ schedule: ReplicationRule.Schedule,
+        begunMillis: UInt64,
+        foundWork: Bool
+    ) -> UInt64 {
+        switch schedule {
+        case .continuous: foundWork ? begunMillis : begunMillis + 1_000
+        case .interval(let seconds): begunMillis + UInt64(seconds) * 1_000
+        }
+    }
+}

@@ -1,0 +1,153 @@
+internal import NIOCore
+package import Store
+internal import Swim
+internal import Synchronization
+
+/// What all workers of rules stand on.
+struct ReplicationSurroundings: Sendable {
+    let store: ObjectStore
+    let coordinator: Coordinator
+    let rules: ReplicationRules
+    /// Who holds what now; nil while this node does not know, or has no place.
+    let layout: @Sendable () -> LayoutSight?
+    /// What one of this mesh's buckets is called among all.
+    let place: @Sendable (BucketID) async throws -> String
+    let makeTarget: @Sendable (ReplicationRule) throws(ReplicaFailure) -> any ReplicaTarget
+    /// Tells another holder; nil: it does not answer.
+    let tell: @Sendable (NodeID, OutboxMethod, OutboxNotice) async -> OutboxAnswer?
+}
+
+/// Who holds what, as one look saw it.
+struct LayoutSight: Sendable {
+    let own: NodeID
+    let keepers: @Sendable (RowAddress) -> [NodeID]
+    let isUsable: @Sendable (NodeID) -> Bool
+}
+
+/// Sends what rules say to where they say, with one worker for each. The door of the room.
+package final class Replicator: Sendable {
+    private static let lookMillis = 500
+    private static let trimLimit = 512
+    private static let tellMicros: UInt64 = 5_000_000
+
+    private let rules: ReplicationRules
+    private let around: ReplicationSurroundings
+    private let settings = ReplicationCourse.Settings()
+    private let state = Mutex<[UInt64: RuleWorker]>([:])
+
+    /// - Parameters:
+    ///   - meshID: the mesh's identity; throws while it is not known.
+    ///   - makeTarget: the way to where a rule sends.
+    package init(
+        rules: ReplicationRules,
+        store: ObjectStore,
+        coordinator: Coordinator,
+        links: Links?,
+        meshID: @escaping @Sendable () async throws -> String,
+        makeTarget: @escaping @Sendable (ReplicationRule) throws(ReplicaFailure) -> any ReplicaTarget
+    ) {
+        self.rules = rules
+        around = ReplicationSurroundings(
+            store: store,
+            coordinator: coordinator,
+            rules: rules,
+            layout: { [weak coordinator] in coordinator?.layoutSight },
+            place: { [weak store] bucket in
+                let name = store?.bucket(bucket)?.name ?? ""
+                return ReplicaOrigin.place(mesh: try await meshID(), bucket: name)
+            },
+            makeTarget: makeTarget,
+            tell: { [weak links] node, method, notice in
+                // Behind whatever clients wait for.
+                let answer = try? await links?.call(
+                    node,
+                    .bulk,
+                    method.rawValue,
+                    notice.wireBytes,
+                    timeoutMicros: Self.tellMicros
+                )
+                return answer.flatMap { try? OutboxAnswer(wire: $0) }
+            }
+        )
+        guard let links else { return }
+        for method in OutboxMethod.allCases {
+            links.serve(method.rawValue) { [weak self] _, payload, done in
+                Task { done((await self?.answer(method, payload) ?? OutboxAnswer(isDone: false)).wireBytes) }
+            }
+        }
+    }
+
+    private func answer(_ method: OutboxMethod, _ payload: ByteBuffer) async -> OutboxAnswer {
+        guard let notice = try? OutboxNotice(wire: payload) else { return OutboxAnswer(isDone: false) }
+        do {
+            switch method {
+            case .settled:
+                try await around.store.settle(notice.entries, upTo: notice.feed)
+                return OutboxAnswer(isDone: true)
+            case .handed:
+                // Who has not heard of the rule must not say that the keys are in good hands.
+                guard rules.rule(notice.feed) != nil else { return OutboxAnswer(isDone: false) }
+                let fresh = try await around.store.take(notice.entries, into: notice.feed)
+                return OutboxAnswer(isDone: true, fresh: fresh)
+            }
+        } catch { return OutboxAnswer(isDone: false) }
+    }
+
+    /// What this node says of each rule.
+    package var reports: [RuleReport] {
+        let workers = state.withLock { $0 }
+        return rules.all().map { workers[$0.id]?.report ?? RuleReport(rule: $0.name) }
+    }
+
+    /// Tries again at once what rests.
+    package func hurry(_ rule: UInt64) { state.withLock { $0[rule] }?.hurry() }
+
+    /// Follows the rules until it is cancelled.
+    package func run() async {
+        var running: [UInt64: (worker: RuleWorker, task: Task<Void, Never>)] = [:]
+        while !Task.isCancelled {
+            let wanted = Dictionary(uniqueKeysWithValues: followed().map { ($0.id, $0) })
+            for (id, entry) in running where wanted[id] != entry.worker.rule {
+                // Two workers of one rule would send everything twice.
+                running[id] = nil
+                await Self.end([entry.task])
+            }
+            // Fails on a full disk, or in a stop: the next look begins anew.
+            let isFollowed: Void? = try? await around.store.setFeeds(wanted.values.map(\.feed))
+            if isFollowed != nil {
+                for (id, rule) in wanted where running[id] == nil {
+                    let worker = RuleWorker(rule, around, settings: settings)
+                    running[id] = (worker, Task { await worker.run() })
+                }
+            }
+            let workers = running.mapValues(\.worker)
+            state.withLock { $0 = workers }
+            _ = try? await around.store.trimOutbox(limit: Self.trimLimit)
+            try? await Task.sleep(for: .milliseconds(Self.lookMillis))
+        }
+        await Self.end(running.values.map(\.task))
+    }
+
+    private static func end(_ tasks: [Task<Void, Never>]) async {
+        for task in tasks { task.cancel() }
+        for task in tasks { await task.value }
+    }
+
+    /// Rules of buckets that are there.
+    private func followed() -> [ReplicationRule] { rules.all().filter { around.store.bucket($0.bucket) != nil } }
+}
+
+extension Coordinator {
+    /// Nil while this node does not know the layout, or has no place in it.
+    var layoutSight: LayoutSight? {
+        guard let mesh, mesh.isReady() else { return nil }
+        let layout = mesh.book.current
+        let own = mesh.holders.own
+        guard layout.member(own) != nil else { return nil }
+        return LayoutSight(
+            own: own,
+            keepers: { [weak self] address in self?.holders(of: address, layout).keepers ?? [] },
+            isUsable: { mesh.holders.isExpected($0) }
+        )
+    }
+}

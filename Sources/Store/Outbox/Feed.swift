@@ -1,0 +1,67 @@
+/// A subscriber to the changes of a bucket, whose keys wait in the outbox until it has settled them.
+package struct Feed: Hashable, Sendable {
+    package let id: UInt64
+    package let bucket: BucketID
+    /// Keys that begin otherwise are of no concern to it; empty: all are.
+    package let prefix: [UInt8]
+    /// What is there already is queued too when it was written at this time or later: milliseconds since 1970, 0 for all.
+    package let sinceMillis: UInt64
+    /// When the subscription began. A key that was deleted before is not queued for being gone.
+    package let begunMillis: UInt64
+    /// With another number than before, what is there is queued once more.
+    package let round: UInt32
+
+    package init(
+        id: UInt64,
+        bucket: BucketID,
+        prefix: [UInt8] = [],
+        sinceMillis: UInt64,
+        begunMillis: UInt64,
+        round: UInt32 = 0
+    ) {
+        self.id = id
+        self.bucket = bucket
+        self.prefix = prefix
+        self.sinceMillis = sinceMillis
+        self.begunMillis = begunMillis
+        self.round = round
+    }
+
+    /// Whether the newest row of a key, which was there before the feed, is to be queued.
+    func wants(_ record: Record) -> Bool {
+        let isGone = record.kind == .tombstone || record.kind == .deleteMarker
+        return record.modifiedMillis >= (isGone ? max(sinceMillis, begunMillis) : sinceMillis)
+    }
+
+    func covers(_ record: Record) -> Bool { record.bucket == bucket && record.key.bytes.starts(with: prefix) }
+}
+
+/// A feed as the index keeps it.
+struct KeptFeed: Sendable {
+    var feed: Feed
+    /// Up to where what was there has been queued; nil: all of it.
+    var filled: Filling?
+
+    enum Filling: Sendable, Equatable {
+        case start
+        case behind(Key)
+    }
+}
+
+/// A key that changed and waits for a feed. There is one for each key: what counts is how the key is when it is settled.
+package struct OutboxEntry: Hashable, Sendable {
+    package let key: Key
+    /// Of the newest row of the key that was queued.
+    package let stamp: Stamp
+    /// The transaction that queued it last: whoever settles it settles what that one saw.
+    package let sequence: UInt64
+    /// Milliseconds since 1970.
+    package let queuedMillis: UInt64
+
+    package init(key: Key, stamp: Stamp, sequence: UInt64 = 0, queuedMillis: UInt64 = 0) {
+        self.key = key
+        self.stamp = stamp
+        self.sequence = sequence
+        self.queuedMillis = queuedMillis
+    }
+}

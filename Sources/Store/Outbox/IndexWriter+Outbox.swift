@@ -1,0 +1,117 @@
+/// The transactional outbox: a key of a bucket that somebody follows is queued by the transaction that changes it. So
+/// what is acknowledged is queued wherever it is held, and a crash forgets neither or both.
+extension IndexWriter {
+    /// Queues the key for all who follow its bucket.
+    func enqueue(_ record: Record) throws {
+        guard !pending.feeds.isEmpty, record.bucket.space == .object else { return }
+        for kept in pending.feeds.values where kept.feed.covers(record) {
+            try enqueue(kept.feed.id, record.key, record.stamp)
+        }
+    }
+
+    /// Queues a key. One that waits already has changed once more, and keeps the newer of both stamps and its place in
+    /// time.
+    func enqueue(_ feed: UInt64, _ key: Key, _ stamp: Stamp) throws {
+        let waiting = try entry(feed, key)
+        let entry = OutboxEntry(
+            key: key,
+            stamp: max(stamp, waiting?.stamp ?? stamp),
+            sequence: pending.counters.sequence + 1,
+            queuedMillis: waiting?.queuedMillis ?? nowMillis
+        )
+        let before = rows.changes
+        try rows.putEntry.bind(1, Int64(bitPattern: feed)).bind(2, key.bytes)
+            .bind(3, SmallRows.encode(entry, feed: feed)).run()
+        if waiting == nil, rows.changes > before { pending.outbox[feed, default: 0] += 1 }
+    }
+
+    /// Nil also when the bytes are damaged: the key is queued anew then.
+    private func entry(_ feed: UInt64, _ key: Key) throws -> OutboxEntry? {
+        rows.entry.bind(1, Int64(bitPattern: feed)).bind(2, key.bytes)
+        defer { rows.entry.reset() }
+        guard try rows.entry.step() else { return nil }
+        return try? SmallRows.entry(feed, key, rows.entry.blob(0))
+    }
+
+    /// Takes away what was settled, if it did not change meanwhile.
+    func settle(_ feed: UInt64, _ entries: [OutboxEntry]) throws {
+        for settled in entries {
+            guard let waiting = try entry(feed, settled.key), waiting.sequence == settled.sequence else { continue }
+            try remove(feed, settled.key)
+        }
+    }
+
+    /// Takes away what another holder has settled: keys that have no newer row here.
+    func settle(_ feed: UInt64, upTo entries: [OutboxEntry]) throws {
+        for settled in entries {
+            guard let waiting = try entry(feed, settled.key), waiting.stamp <= settled.stamp else { continue }
+            try remove(feed, settled.key)
+        }
+    }
+
+    /// Takes in what another holder has queued. How many of them were not known here.
+    func take(_ feed: UInt64, _ entries: [OutboxEntry]) throws -> Int {
+        guard pending.feeds[feed] != nil else { return 0 }
+        var fresh = 0
+        for offered in entries {
+            if let waiting = try entry(feed, offered.key), waiting.stamp >= offered.stamp { continue }
+            try enqueue(feed, offered.key, offered.stamp)
+            fresh += 1
+        }
+        return fresh
+    }
+
+    private func remove(_ feed: UInt64, _ key: Key) throws {
+        let before = rows.changes
+        try rows.deleteEntry.bind(1, Int64(bitPattern: feed)).bind(2, key.bytes).run()
+        if rows.changes > before { pending.outbox[feed, default: 0] -= 1 }
+    }
+
+    // MARK: Feeds
+
+    /// These are all the feeds that there are. A new one, and one of a new round, begins with what is there.
+    func setFeeds(_ feeds: [Feed]) throws {
+        let wanted = Dictionary(feeds.map { ($0.id, $0) }) { $1 }
+        for id in pending.feeds.keys where wanted[id] == nil {
+            try rows.deleteFeed.bind(1, Int64(bitPattern: id)).run()
+            pending.feeds[id] = nil
+        }
+        for (id, feed) in wanted where pending.feeds[id]?.feed != feed {
+            try keep(KeptFeed(feed: feed, filled: .start))
+        }
+    }
+
+    private func keep(_ kept: KeptFeed) throws {
+        try rows.putFeed.bind(1, Int64(bitPattern: kept.feed.id)).bind(2, SmallRows.encode(kept)).run()
+        pending.feeds[kept.feed.id] = kept
+    }
+
+    /// Queues the next keys that were there before the feed was, so many at most. False: no more.
+    func fill(_ id: UInt64, limit: Int) throws -> Bool {
+        guard var kept = pending.feeds[id], let filled = kept.filled else { return false }
+        let feed = kept.feed
+        var from = feed.prefix
+        if case .behind(let key) = filled { from = key.bytes + [0] }
+        // Only the newest row of a key says anything, and it comes first.
+        var newest: [Record] = []
+        var isMore = false
+        try versions.each(of: feed.bucket, from: from, prefix: feed.prefix) { row in
+            guard row.record.key != newest.last?.key else { return true }
+            isMore = newest.count == limit
+            if !isMore { newest.append(row.record) }
+            return !isMore
+        }
+        for record in newest where feed.wants(record) { try enqueue(id, record.key, record.stamp) }
+        kept.filled = isMore ? newest.last.map { .behind($0.key) } : nil
+        try keep(kept)
+        return isMore
+    }
+
+    /// Drops entries of a feed that is gone, or that cannot be read: a feed that is there is filled again then.
+    func drop(_ keys: [Key], of feed: UInt64) throws {
+        for key in keys { try remove(feed, key) }
+        guard var kept = pending.feeds[feed], !keys.isEmpty else { return }
+        kept.filled = .start
+        try keep(kept)
+    }
+}

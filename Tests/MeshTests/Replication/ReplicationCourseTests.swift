@@ -1,0 +1,99 @@
+import Store
+import Swim
+import Testing
+
+@testable import Mesh
+
+/// Who works at which key, and when.
+@Suite struct ReplicationCourseTests {
+    private static let nodes = (1...4).map { NodeID(high: 0, low: UInt64($0)) }
+    private let course = ReplicationCourse()
+
+    private func duty(own: Int, dead: Set<Int> = [], age: UInt64) -> ReplicationCourse.Duty {
+        course.duty(
+            queuedMillis: 1_000_000,
+            keepers: Array(Self.nodes[0..<3]),
+            own: Self.nodes[own],
+            isUsable: { node in !dead.contains { Self.nodes[$0] == node } },
+            nowMillis: 1_000_000 + age
+        )
+    }
+
+    @Test("of those that would answer exactly one works at a key, once all have seen the same for a while")
+    func oneWorks() {
+        for dead in [[], [0], [1], [2], [0, 1], [0, 2], [1, 2]] as [Set<Int>] {
+            let living = (0..<3).filter { !dead.contains($0) }
+            let duties = living.map { duty(own: $0, dead: dead, age: 3_600_000) }
+            #expect(duties.count { $0 == .work } == 1, "\(dead)")
+            #expect(duties.first == .work)
+            for other in duties.dropFirst() { #expect(other == .hand(Self.nodes[living[0]])) }
+        }
+    }
+
+    @Test("the first begins at once, who stands in for it waits for what it may have sent")
+    func patience() {
+        #expect(duty(own: 0, age: 0) == .work)
+        #expect(duty(own: 1, dead: [0], age: 29_999) == .wait)
+        #expect(duty(own: 1, dead: [0], age: 30_000) == .work)
+        #expect(duty(own: 1, age: 59_999) == .wait && duty(own: 1, age: 60_000) == .hand(Self.nodes[0]))
+        // Who has no place there any more gives its keys away.
+        #expect(duty(own: 3, age: 0) == .wait && duty(own: 3, age: 60_000) == .hand(Self.nodes[0]))
+    }
+
+    @Test("a target that fails is left alone, twice as long each time, and tried as before once it answers")
+    func rests() {
+        var course = ReplicationCourse()
+        var now: UInt64 = 0
+        var rests: [UInt64] = []
+        for _ in 0..<12 {
+            course.failed(Key("k"), .unreachable("x"), nowMillis: now)
+            // What was under way beside it fails too, and counts no second time.
+            course.failed(Key("l"), .unreachable("x"), nowMillis: now)
+            rests.append(course.restUntilMillis - now)
+            #expect(course.rests(nowMillis: now))
+            now = course.restUntilMillis
+            #expect(!course.rests(nowMillis: now))
+        }
+        #expect(rests.prefix(4) == [1_000, 2_000, 4_000, 8_000] && rests.last == 300_000)
+        course.succeeded(Key("k"))
+        course.failed(Key("k"), .refused("x"), nowMillis: now)
+        #expect(course.restUntilMillis - now == 1_000 && course.troublesCount == 0)
+    }
+
+    @Test("a key that fails for itself waits, and the others go on")
+    func troubles() {
+        var course = ReplicationCourse()
+        course.failed(Key("bad"), .object("too long"), nowMillis: 0)
+        #expect(!course.rests(nowMillis: 0) && course.troublesCount == 1)
+        #expect(!course.admits(Key("bad"), nowMillis: 9_999) && course.admits(Key("good"), nowMillis: 0))
+        #expect(course.admits(Key("bad"), nowMillis: 10_000))
+        course.failed(Key("bad"), .source("x"), nowMillis: 10_000)
+        #expect(!course.admits(Key("bad"), nowMillis: 29_999) && course.admits(Key("bad"), nowMillis: 30_000))
+        course.succeeded(Key("bad"))
+        #expect(course.troublesCount == 0)
+        for index in 0..<1_001 { course.failed(Key("k\(index)"), .object("x"), nowMillis: 0) }
+        #expect(course.troublesCount == 1_000 && course.rests(nowMillis: 0))
+        course.hurry()
+        #expect(course.troublesCount == 0 && !course.rests(nowMillis: 0))
+    }
+
+    @Test("others are told of their keys ever more rarely while they know them")
+    func speaking() {
+        var course = ReplicationCourse()
+        #expect(course.maySpeak(nowMillis: 0))
+        course.spoke(fresh: 0, nowMillis: 0)
+        #expect(!course.maySpeak(nowMillis: 119_999) && course.maySpeak(nowMillis: 120_000))
+        for _ in 0..<20 { course.spoke(fresh: 0, nowMillis: 0) }
+        #expect(course.maySpeak(nowMillis: 3_600_000) && !course.maySpeak(nowMillis: 3_599_999))
+        course.spoke(fresh: 1, nowMillis: 0)
+        #expect(course.maySpeak(nowMillis: 60_000))
+    }
+
+    @Test("a continuous rule goes on while there is work, one with an interval waits for it")
+    func passes() {
+        typealias Course = ReplicationCourse
+        #expect(Course.nextPass(.continuous, begunMillis: 5_000, foundWork: true) == 5_000)
+        #expect(Course.nextPass(.continuous, begunMillis: 5_000, foundWork: false) == 6_000)
+        #expect(Course.nextPass(.interval(60), begunMillis: 5_000, foundWork: true) == 65_000)
+    }
+}

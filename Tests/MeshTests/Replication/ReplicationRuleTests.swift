@@ -1,0 +1,155 @@
+import NIOCore
+import Store
+import Testing
+
+@testable import Mesh
+
+/// Rules, where objects come from, and what holders tell each other of the outbox: as bytes, and what is refused.
+@Suite struct ReplicationRuleTests {
+    static func rule(_ change: (inout ReplicationRule) -> Void = { _ in }) -> ReplicationRule {
+        var rule = ReplicationRule(
+            id: 0xAB,
+            bucket: BucketID(rawValue: 5),
+            createdMillis: 1_700_000_000_000,
+            target: ReplicationRule.Target(
+                endpoint: "https://s3.example.com:9000",
+                region: "eu-central-1",
+                bucket: "copy",
+                prefix: "from/here/",
+                accessKey: "AKEXAMPLE",
+                secret: Secret("very secret"),
+                certificate: "-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n"
+            ),
+            prefix: "photos/ä",
+            schedule: .interval(600),
+            copiesDeletes: false,
+            copiesMetadata: true,
+            copiesExisting: false,
+            isPaused: true,
+            round: 3
+        )
+        change(&rule)
+        return rule
+    }
+
+    @Test("a rule comes out of its bytes as it went in, and out of no others")
+    func codec() {
+        for rule in [Self.rule(), Self.rule { $0.schedule = .continuous }, Self.rule { $0.target.certificate = nil }] {
+            let bytes = rule.encoded
+            #expect(ReplicationRule(encoded: bytes) == rule)
+            for count in 0..<bytes.count { #expect(ReplicationRule(encoded: Array(bytes.prefix(count))) == nil) }
+            // A field that a later build knows may be a restriction.
+            #expect(ReplicationRule(encoded: bytes + [99, 0, 0]) == nil)
+        }
+        #expect(Self.rule().name == "00000000000000ab" && ReplicationRule.id(named: "00000000000000ab") == 0xAB)
+        for wrong in ["", "ab", "00000000000000AB", "00000000000000a\u{E9}", "+0000000000000ab"] {
+            #expect(ReplicationRule.id(named: wrong) == nil, "\(wrong)")
+        }
+        #expect(!"\(Self.rule())".contains("very secret"))
+    }
+
+    @Test("what is wrong with a rule is said in a sentence")
+    func faults() {
+        #expect(Self.rule().fault == nil)
+        let ends = [
+            "s3.example.com", "ftp://x", "http://", "http://x/path", "http://user@x", "http://x:0", "http://x:70000",
+            "http://x:y", "http://x y", "http://x?a", "https://x#a", "http://:80",
+        ]
+        for endpoint in ends {
+            #expect(Self.rule { $0.target.endpoint = endpoint }.fault?.contains("endpoint") == true, "\(endpoint)")
+        }
+        for endpoint in ["https://10.0.0.1:9000", "https://[::1]:9000", "https://[::1]", "https://host"] {
+            #expect(Self.rule { $0.target.endpoint = endpoint }.fault == nil, "\(endpoint)")
+        }
+        let wrong: [(inout ReplicationRule) -> Void] = [
+            { $0.target.bucket = "" }, { $0.target.bucket = "a/b" }, { $0.target.region = "" },
+            { $0.target.accessKey = "a b" }, { $0.target.secret = Secret("") }, { $0.schedule = .interval(9) },
+            { $0.prefix = String(repeating: "x", count: 1_025) }, { $0.target.certificate = "x" },
+            { $0.target.endpoint = "http://x" },
+        ]
+        for change in wrong { #expect(Self.rule(change).fault != nil) }
+    }
+
+    @Test("what is there goes to a feed unless the rule wants new objects only, and then with a resync")
+    func feeds() {
+        let only = Self.rule { $0.round = 0 }
+        #expect(only.feed.sinceMillis == only.createdMillis && only.feed.prefix == Array("photos/ä".utf8))
+        #expect(Self.rule { ($0.copiesExisting, $0.round) = (true, 0) }.feed.sinceMillis == 0)
+        #expect(Self.rule().feed.sinceMillis == 0 && Self.rule().feed != only.feed)
+    }
+
+    @Test("where an object comes from is read back as written; what is not is refused")
+    func origins() throws {
+        let origin = ReplicaOrigin(millis: 5, path: ["aa/one", "bb/two"])
+        #expect(origin.text == "5 aa/one,bb/two" && ReplicaOrigin(text: origin.text) == origin)
+        #expect(origin.passing("cc/three").path == ["aa/one", "bb/two", "cc/three"])
+        for wrong in [
+            "", "5", "5 ", "x aa/b", "5 aa", "5 aa/b,", "5 /b", "5 a/", "5 a/b/c", "5 a/b c/d", "-1 a/b", "5  a/b",
+            "5 " + Array(repeating: "a/b", count: 9).joined(separator: ","), "5 a/\u{1}",
+        ] { #expect(ReplicaOrigin(text: wrong) == nil, "\(wrong)") }
+        var attributes = ObjectAttributes()
+        attributes.origin = origin
+        #expect(ObjectAttributes(encoded: attributes.encoded) == attributes)
+        let table = HeaderTable([("x-mesh-replica", "nonsense")])
+        #expect(throws: S3Error.self) { try ObjectAttributes(table) }
+    }
+
+    @Test("of two writes the newer wins, and of two in one millisecond the same one everywhere")
+    func newer() {
+        let a = ReplicaOrigin(millis: 5, path: ["aa/x"])
+        let b = ReplicaOrigin(millis: 5, path: ["bb/x"])
+        #expect(ReplicaOrigin(millis: 6, path: ["aa/x"]).isNewer(than: b) && b.isNewer(than: a) && !a.isNewer(than: b))
+        #expect(!a.isNewer(than: a))
+    }
+
+    @Test("notices of the outbox survive their road, and cut or long ones are refused")
+    func notices() throws {
+        let entries = (0..<3).map {
+            OutboxEntry(key: Key("k\($0)"), stamp: Stamp(t: UInt64($0), w: 2, q: 3))
+        }
+        let notice = OutboxNotice(feed: 9, entries)
+        #expect(try OutboxNotice(wire: notice.wireBytes) == notice)
+        let bytes = notice.wireBytes
+        for count in 0..<bytes.readableBytes {
+            let cut = try #require(bytes.getSlice(at: 0, length: count))
+            #expect(throws: WireError.self) { try OutboxNotice(wire: cut) }
+        }
+        let many = OutboxNotice(feed: 9, (0..<257).map { OutboxEntry(key: Key("k\($0)"), stamp: .zero) })
+        #expect(throws: WireError.self) { try OutboxNotice(wire: many.wireBytes) }
+        #expect(try OutboxAnswer(wire: OutboxAnswer(isDone: true, fresh: 7).wireBytes).fresh == 7)
+    }
+
+    @Test("a target has the same object only if nothing of it could differ")
+    func equal() {
+        let md5 = [UInt8](repeating: 0xAB, count: 16)
+        let tag = String(repeating: "ab", count: 16)
+        func object(md5: [UInt8]?, tagging: String? = nil) -> OutgoingObject {
+            OutgoingObject(
+                key: "k",
+                size: 5,
+                md5: md5,
+                headers: [(name: "content-type", value: "a/b"), (name: "x-amz-meta-c", value: "d")],
+                tagging: tagging,
+                origin: ReplicaOrigin(millis: 1, path: ["a/b"])
+            ) { _, _ in ByteBuffer() }
+        }
+        var there = TargetObject(
+            size: 5,
+            etag: tag,
+            origin: nil,
+            tagsCount: 0,
+            headers: ["content-type": "a/b", "x-amz-meta-c": "d", "date": "x"]
+        )
+        #expect(there.equals(object(md5: md5)))
+        #expect(!there.equals(object(md5: nil)) && !there.equals(object(md5: md5, tagging: "a=b")))
+        there.tagsCount = 1
+        #expect(!there.equals(object(md5: md5)))
+        there.tagsCount = 0
+        there.headers["x-amz-meta-c"] = "e"
+        #expect(!there.equals(object(md5: md5)))
+        there.origin = ReplicaOrigin(millis: 1, path: ["a/b"])
+        #expect(there.equals(object(md5: nil)))
+        there.origin = ReplicaOrigin(millis: 2, path: ["a/b"])
+        #expect(!there.equals(object(md5: nil)))
+    }
+}
