@@ -19,9 +19,14 @@ enum Network: Sendable {
     case namespaces(Namespaces)
 
     /// A block of loopback addresses that another run of this user hardly has: the process number makes it.
-    static var loopback: Network {
+    static var loopback: Network { loopback(from: 77) }
+
+    /// Another one, for a second mesh beside the first.
+    static var otherLoopback: Network { loopback(from: 177) }
+
+    private static func loopback(from first: Int) -> Network {
         let pid = Int(getpid())
-        return .loopback(prefix: "127.\(77 + pid / 250 % 100).\(1 + pid % 250)")
+        return .loopback(prefix: "127.\(first + pid / 250 % 78).\(1 + pid % 250)")
     }
 
     /// `number` counts from 1.

@@ -12,7 +12,7 @@ struct ReplicaPush: Sendable {
     }
 
     /// A row older than this may have been sent before: a look is cheaper than the bytes.
-    private static let freshMillis: UInt64 = 600_000
+    private static let freshMillis: UInt64 = 60_000
     private static let turnsMax = 4
 
     let rule: ReplicationRule

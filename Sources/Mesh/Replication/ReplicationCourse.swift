@@ -12,7 +12,6 @@ struct ReplicationCourse {
         var standInMillis: UInt64 = 30_000
         /// A key that waits longer than this with somebody who is not to work at it is told to whoever is.
         var handMillis: UInt64 = 60_000
-        var handMaxMillis: UInt64 = 3_600_000
         /// The first rest after a failure; each one after it is twice as long.
         var restMillis: UInt64 = 1_000
         var restMaxMillis: UInt64 = 300_000
@@ -39,14 +38,14 @@ struct ReplicationCourse {
     private let settings: Settings
     private var troubles: [Key: Trouble] = [:]
     private var failures = 0
-    private var handRestMillis: UInt64
+    /// Others are told of keys behind this one, from then on.
+    private var handedKey: Key?
     private var handFromMillis: UInt64 = 0
     /// The target is left alone until then.
     private(set) var restUntilMillis: UInt64 = 0
 
     init(_ settings: Settings = Settings()) {
         self.settings = settings
-        handRestMillis = settings.handMillis
     }
 
     /// Who works at a key that was queued then. `keepers`: those that keep its bytes, in the order of their slots.
@@ -109,13 +108,23 @@ struct ReplicationCourse {
         min(most, first << UInt64(min(times - 1, 20)))
     }
 
-    /// Whether it is time to tell others of what waits here for them.
-    func maySpeak(nowMillis: UInt64) -> Bool { nowMillis >= handFromMillis }
+    /// Whether another one is told now that this key waits here.
+    func mayHand(_ key: Key, nowMillis: UInt64) -> Bool {
+        nowMillis >= handFromMillis && handedKey.map { $0 < key } ?? true
+    }
 
-    /// What others made of it: while they know all of it already there is no hurry.
-    mutating func spoke(fresh: Int, nowMillis: UInt64) {
-        handRestMillis = fresh > 0 ? settings.handMillis : min(settings.handMaxMillis, handRestMillis * 2)
-        handFromMillis = nowMillis + handRestMillis
+    /// Others were told of keys up to this one. When they knew them all, as while a target is away, the rest is for later:
+    /// what they settle they will say. When not, something got lost, and the next page follows at once.
+    mutating func handed(upTo key: Key, fresh: Int, nowMillis: UInt64) {
+        handedKey = key
+        if fresh == 0 { handFromMillis = nowMillis + settings.handMillis }
+    }
+
+    /// A pass came to its end: the next round begins with the first key, after a while if there was anything to tell.
+    mutating func passed(nowMillis: UInt64) {
+        guard handedKey != nil, nowMillis >= handFromMillis else { return }
+        handedKey = nil
+        handFromMillis = nowMillis + settings.handMillis
     }
 
     // MARK: When

@@ -20,6 +20,8 @@ final class RuleWorker: Sendable {
         var report: RuleReport
         var course: ReplicationCourse
         var target: (target: any ReplicaTarget, place: String?)?
+        /// When the last pass began: what was queued since then is younger.
+        var passMillis: UInt64?
         var nextPassMillis: UInt64 = 0
         /// Somebody asks for a pass now.
         var isHurried = false
@@ -38,6 +40,7 @@ final class RuleWorker: Sendable {
         var report = state.withLock { state in
             var report = state.report
             report.troubles = state.course.troublesCount
+            report.oldestMillis = report.oldestMillis ?? state.passMillis
             report.restUntilMillis = state.course.rests(nowMillis: now) ? state.course.restUntilMillis : nil
             return report
         }
@@ -95,6 +98,7 @@ final class RuleWorker: Sendable {
             // An order that came meanwhile is for another pass.
             defer { state.isHurried = false }
             if state.isHurried { return }
+            state.passMillis = now
             state.nextPassMillis = ReplicationCourse.nextPass(rule.schedule, begunMillis: now, foundWork: foundWork)
         }
         return foundWork
@@ -126,7 +130,8 @@ final class RuleWorker: Sendable {
     private func pass(_ push: ReplicaPush, _ layout: LayoutSight) async throws -> Bool {
         var after: Key?
         var isEnd = false
-        var oldest: UInt64?
+        // When each key was queued that is not settled yet.
+        var left: [Key: UInt64] = [:]
         var waiting: ArraySlice<OutboxEntry> = []
         var settled: [OutboxEntry] = []
         var foundWork = false
@@ -138,7 +143,8 @@ final class RuleWorker: Sendable {
                     after = page.last
                     isEnd = page.last == nil || isResting
                     waiting = page.work[...]
-                    if let first = page.work.map(\.queuedMillis).min() { oldest = min(oldest ?? first, first) }
+                    for entry in page.work { left[entry.key] = entry.queuedMillis }
+                    state.withLock { [oldest = left.values.min()] in $0.report.oldestMillis = oldest }
                     try await hand(page.theirs)
                 }
                 if isResting || !isWanted || Task.isCancelled {
@@ -156,7 +162,10 @@ final class RuleWorker: Sendable {
                 }
                 guard let (entry, result) = try await tasks.next() else { break }
                 busy -= 1
-                if result != nil { settled.append(entry) }
+                if result != nil {
+                    settled.append(entry)
+                    left[entry.key] = nil
+                }
                 if settled.count >= Self.pageLimit / 4 || waiting.isEmpty {
                     try await settle(settled, layout)
                     settled = []
@@ -164,8 +173,11 @@ final class RuleWorker: Sendable {
             }
         }
         try await settle(settled, layout)
-        let left = oldest
-        state.withLock { $0.report.oldestMillis = isResting($0) ? left : nil }
+        let now = WallClock.unixMillis
+        state.withLock { [oldest = left.values.min()] in
+            $0.report.oldestMillis = oldest
+            $0.course.passed(nowMillis: now)
+        }
         return foundWork
     }
 
@@ -182,7 +194,6 @@ final class RuleWorker: Sendable {
         let now = WallClock.unixMillis
         return state.withLock { state in
             var page = Page(last: entries.count < Self.pageLimit ? nil : entries.last?.key)
-            let maySpeak = state.course.maySpeak(nowMillis: now)
             for entry in entries {
                 let duty = state.course.duty(
                     queuedMillis: entry.queuedMillis,
@@ -194,7 +205,9 @@ final class RuleWorker: Sendable {
                 switch duty {
                 case .work: if state.course.admits(entry.key, nowMillis: now) { page.work.append(entry) }
                 case .wait: break
-                case .hand(let node): if maySpeak { page.theirs[node, default: []].append(entry) }
+                case .hand(let node):
+                    guard state.course.mayHand(entry.key, nowMillis: now) else { break }
+                    page.theirs[node, default: []].append(entry)
                 }
             }
             return page
@@ -268,7 +281,9 @@ final class RuleWorker: Sendable {
             }
             try await around.store.settle(strays, of: rule.id)
         }
-        let heard = fresh
-        state.withLock { $0.course.spoke(fresh: heard, nowMillis: WallClock.unixMillis) }
+        guard let last = theirs.values.compactMap({ $0.last?.key }).max() else { return }
+        state.withLock { [fresh] in
+            $0.course.handed(upTo: last, fresh: fresh, nowMillis: WallClock.unixMillis)
+        }
     }
 }

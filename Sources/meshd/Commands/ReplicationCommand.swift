@@ -107,22 +107,28 @@ struct ReplicationCommand: AsyncParsableCommand {
     struct Set: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Change a rule; what is not named stays.",
-            discussion: "A new secret key is read as with `add`. Another target is another rule."
+            discussion: "With --access-key the secret key is read as with `add`. Another target is another rule."
         )
         @Argument(help: "The id of the rule.") var rule: String
         @Option(help: "Seconds between two passes; 0: what changes is sent at once.") var every: Int?
         @Flag(inversion: .prefixedNo, help: "What is deleted here is deleted there.") var deletes: Bool?
         @Flag(inversion: .prefixedNo, help: "User metadata, tags and headers go along.") var metadata: Bool?
-        @Option(help: "The id of another access key; its secret key is read, too.") var accessKey: String?
-        @Flag(help: "Read a new secret key for the access key that it has.") var newSecretKey = false
+        @Option(help: "The id of an access key there, the same or another; its secret key is read, too.")
+        var accessKey: String?
+        @Flag(help: "Trust the system's authorities again.") var noCertificate = false
         @OptionGroup var files: TargetFiles
         @OptionGroup var options: ClientOptions
 
-        private var hasSecret: Bool { accessKey != nil || newSecretKey || files.secretKeyFile != nil }
-
         func validate() throws {
             try check(every: every)
-            guard every != nil || deletes != nil || metadata != nil || hasSecret || files.certificate != nil else {
+            guard accessKey != nil || files.secretKeyFile == nil else {
+                throw ValidationError("a secret key goes with --access-key")
+            }
+            guard !noCertificate || files.certificate == nil else {
+                throw ValidationError("give --certificate or --no-certificate, not both")
+            }
+            let hasChange = every != nil || deletes != nil || metadata != nil || accessKey != nil
+            guard hasChange || noCertificate || files.certificate != nil else {
                 throw ValidationError("say what is to change")
             }
         }
@@ -133,8 +139,9 @@ struct ReplicationCommand: AsyncParsableCommand {
                 deletes: deletes,
                 metadata: metadata,
                 accessKey: accessKey,
-                secretKey: try hasSecret ? files.secretKey() : nil,
-                certificate: try files.trusted()
+                secretKey: try accessKey.map { _ in try files.secretKey() },
+                // An empty one takes away what was there.
+                certificate: try noCertificate ? "" : files.trusted()
             )
             try await change(rule, new, options)
         }
@@ -247,7 +254,7 @@ private enum RuleText {
         let table = Table.text(
             header: ["RULE", rule.id],
             rows: [
-                ["state", rule.state.rawValue], ["created", rule.created], ["bucket", rule.bucket],
+                ["state", rule.state.rawValue], ["created", rule.created], ["bucket", orDash(rule.bucket)],
                 ["prefix", orDash(rule.prefix)], ["target", rule.endpoint], ["target bucket", rule.targetBucket],
                 ["target prefix", orDash(rule.targetPrefix)], ["region", rule.region],
                 ["access key", rule.accessKey], ["own certificate", yesNo(rule.hasCertificate)],
@@ -285,7 +292,9 @@ private enum RuleText {
     }
 
     private static func from(_ rule: RuleAnswer) -> String {
-        rule.prefix.isEmpty ? rule.bucket : rule.bucket + "/" + rule.prefix
+        // A bucket that was deleted has no name any more.
+        let bucket = orDash(rule.bucket)
+        return rule.prefix.isEmpty ? bucket : bucket + "/" + rule.prefix
     }
 
     private static func target(_ rule: RuleAnswer) -> String {

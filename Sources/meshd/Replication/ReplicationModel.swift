@@ -23,10 +23,10 @@ struct RuleAnswer: Codable, Sendable {
         var message: String
     }
 
-    /// `caught-up`, `working`, `filling`, `waiting`, `failing` or `paused`.
+    /// `unknown`: some nodes do not say how far they are, and the others have nothing left.
     enum State: String, Codable, Sendable {
         case caughtUp = "caught-up"
-        case working, filling, waiting, failing, paused
+        case working, filling, waiting, failing, paused, unknown
     }
 
     var id: String

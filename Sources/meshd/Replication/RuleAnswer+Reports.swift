@@ -73,7 +73,10 @@ extension RuleAnswer {
             intervalSeconds: intervalSeconds,
             failure: lastFailure?.message
         )
-        if reports.isEmpty { sentence = "no node says how far it is" }
+        if state == .caughtUp, reports.isEmpty || !unanswered.isEmpty {
+            let silent = unanswered.isEmpty ? "any node" : unanswered.sorted().joined(separator: ", ")
+            (state, sentence) = (.unknown, "everything is there, as far as is known without \(silent)")
+        }
     }
 
     private static func judgement(

@@ -77,16 +77,24 @@ import Testing
         #expect(course.troublesCount == 0 && !course.rests(nowMillis: 0))
     }
 
-    @Test("others are told of their keys ever more rarely while they know them")
-    func speaking() {
+    @Test("others are told of their keys page by page: at once while something was new to them, else after a rest")
+    func handing() {
         var course = ReplicationCourse()
-        #expect(course.maySpeak(nowMillis: 0))
-        course.spoke(fresh: 0, nowMillis: 0)
-        #expect(!course.maySpeak(nowMillis: 119_999) && course.maySpeak(nowMillis: 120_000))
-        for _ in 0..<20 { course.spoke(fresh: 0, nowMillis: 0) }
-        #expect(course.maySpeak(nowMillis: 3_600_000) && !course.maySpeak(nowMillis: 3_599_999))
-        course.spoke(fresh: 1, nowMillis: 0)
-        #expect(course.maySpeak(nowMillis: 60_000))
+        #expect(course.mayHand(Key("a"), nowMillis: 0))
+        course.handed(upTo: Key("m"), fresh: 3, nowMillis: 0)
+        #expect(course.mayHand(Key("n"), nowMillis: 0) && !course.mayHand(Key("m"), nowMillis: 0))
+        course.handed(upTo: Key("p"), fresh: 0, nowMillis: 0)
+        #expect(!course.mayHand(Key("q"), nowMillis: 59_999) && course.mayHand(Key("q"), nowMillis: 60_000))
+        // The end of a pass in the rest does not begin a new round: it goes on behind the last one.
+        course.passed(nowMillis: 1_000)
+        #expect(!course.mayHand(Key("a"), nowMillis: 60_000))
+        course.handed(upTo: Key("z"), fresh: 1, nowMillis: 60_000)
+        course.passed(nowMillis: 60_000)
+        #expect(!course.mayHand(Key("a"), nowMillis: 119_999) && course.mayHand(Key("a"), nowMillis: 120_000))
+        // A round that ended in a rest begins again when nothing is left behind it.
+        course.handed(upTo: Key("z"), fresh: 0, nowMillis: 120_000)
+        course.passed(nowMillis: 180_000)
+        #expect(course.mayHand(Key("a"), nowMillis: 240_000))
     }
 
     @Test("a continuous rule goes on while there is work, one with an interval waits for it")

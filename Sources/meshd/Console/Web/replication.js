@@ -13,7 +13,7 @@ const states = [['failing', 'bad'], ['paused', 'watch'], ['filling', 'good'], ['
 const kindOf = (state) => states.find(([name]) => name === state)?.[1] ?? 'off';
 const rank = (rule) => states.findIndex(([name]) => name === rule.state);
 
-const from = (rule) => (rule.prefix ? `${rule.bucket}/${rule.prefix}` : rule.bucket);
+const from = (rule) => [rule.bucket || 'a deleted bucket', rule.prefix].filter(Boolean).join('/');
 const target = (rule) => [rule.endpoint, rule.targetBucket, rule.targetPrefix].filter(Boolean).join('/');
 // A lag is missing when nothing waits, or nobody knows.
 const lag = (rule) => (Number.isFinite(rule.lagSeconds) ? span(rule.lagSeconds * 1000) : '–');
@@ -118,8 +118,11 @@ function buttons(rule, seen) {
     button('Retry', () => order(() => post(`${path}/retry`), 'What failed is tried now.')),
     h('button', { class: 'small', 'aria-label': `Look again at all objects for the rule to ${target(rule)}`,
       onclick: () => order(() => post(`${path}/resync`), 'Every object is looked at once more.') }, 'Look again'),
-    h('button', { class: 'small', 'aria-label': `Remove the rule to ${target(rule)}`, onclick: () => remove(rule, seen) }, 'Remove…'));
+    removeButton(rule, seen));
 }
+
+const removeButton = (rule, seen) => h('button', { class: 'small', 'aria-label': `Remove the rule to ${target(rule)}`,
+  onclick: () => remove(rule, seen) }, 'Remove…');
 
 async function remove(rule, seen) {
   await ask({
@@ -190,11 +193,13 @@ export function allRules(seen) {
         : h('table', { class: 'stack' },
           h('thead', {}, h('tr', {}, ['Bucket', 'To', 'State', 'Queued', 'Lag', 'Sent', 'How it is'].map((title) => h('th', {}, title)))),
           h('tbody', {}, rules.map((rule) => h('tr', { key: rule.id },
-            h('th', { scope: 'row', 'data-label': 'Bucket' }, h('a', { href: `#/storage/${at(rule.bucket)}` }, from(rule))),
+            h('th', { scope: 'row', 'data-label': 'Bucket' }, rule.bucket ? h('a', { href: `#/storage/${at(rule.bucket)}` }, from(rule)) : from(rule)),
             h('td', { 'data-label': 'To' }, target(rule)),
             h('td', { 'data-label': 'State' }, dot(kindOf(rule.state), rule.state)),
             h('td', { 'data-label': 'Queued' }, count(rule.queued)),
             h('td', { 'data-label': 'Lag' }, lag(rule)),
             h('td', { 'data-label': 'Sent' }, `${count(rule.objectsSent, 'object')}, ${bytes(rule.bytesSent)}`),
-            h('td', { 'data-label': 'How it is' }, rule.sentence))))));
+            h('td', { 'data-label': 'How it is' }, rule.sentence,
+              // It has no place on the page Storage any more.
+              !rule.bucket && may('operator') ? [' ', removeButton(rule, seen)] : null))))));
 }

@@ -1,0 +1,235 @@
+import Foundation
+import NIOCore
+
+/// Two meshes and a replication rule between them, under load and kills.
+struct CopiesTrial: Sendable {
+    private static let bucket = "copied"
+    private static let clients = 4
+    private static let keysEach = 40
+    /// How long a rule may take to bring the rest over once all nodes run: those that stand in for a dead one wait, and a
+    /// target that was away is tried more and more rarely.
+    private static let secondsToCatchUp: UInt64 = 300
+
+    private let nodes: (source: Int, target: Int)
+    private let seconds: Int
+    private let isBothWays: Bool
+    private let kills: Bool
+    private let run: Run
+    private let source: Cluster
+    private let target: Cluster
+    private let course: Course
+
+    var clusters: [Cluster] { [source, target] }
+
+    init(nodes: (Int, Int), seconds: Int, isBothWays: Bool, kills: Bool, _ run: Run) {
+        self.nodes = nodes
+        self.seconds = seconds
+        self.isBothWays = isBothWays
+        self.kills = kills
+        self.run = run
+        func cluster(_ name: String, _ network: Network) -> Cluster {
+            Cluster(
+                binary: run.binary,
+                folder: "\(run.folder)/\(name)",
+                network: network,
+                outfit: Outfit(),
+                on: run.group
+            )
+        }
+        source = cluster("source", .loopback)
+        target = cluster("target", .otherLoopback)
+        course = Course(on: run.group.next())
+    }
+
+    func judge() async throws {
+        for (cluster, count) in [(source, nodes.source), (target, nodes.target)] {
+            try FileManager.default.createDirectory(atPath: cluster.folder, withIntermediateDirectories: true)
+            try await cluster.start(nodes: count)
+            let session = S3Session(cluster.nodes[0].target, on: run.group)
+            let made = try await session.createBucket(Self.bucket)
+            await session.close()
+            guard made.status == 200 else { throw HTTPFailure.malformed("create a bucket: \(made.text)") }
+        }
+        // A quarter of the load before the rule: what is there goes too.
+        try await load(millis: seconds * 250, turn: 0)
+        try await rule(from: source, to: target)
+        if isBothWays { try await rule(from: target, to: source) }
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            if kills {
+                for cluster in clusters { tasks.addTask { try await kill(in: cluster) } }
+            }
+            try await load(millis: seconds * 1_000, turn: 1)
+            course.end()
+            try await tasks.waitForAll()
+        }
+        try await catchUp(source)
+        if isBothWays { try await catchUp(target) }
+        // What came by one rule may have gone on by the other.
+        try await catchUp(source)
+        try await compare()
+        for cluster in clusters { try await Ending(cluster: cluster, verdict: run.verdict).judge() }
+    }
+
+    private func rule(from source: Cluster, to target: Cluster) async throws {
+        let node = source.nodes[0]
+        let there = target.nodes[0].target
+        _ = try await Tool.must(
+            [
+                run.binary, "replication", "add", Self.bucket, "--to", "http://\(there.authority)",
+                "--access-key", there.accessKey, "--data-dir", node.settings.dataDirectory,
+            ],
+            environment: [
+                "MESHD_ADMIN_TOKEN": Cluster.adminToken, "MESHD_TARGET_SECRET_KEY": there.secret,
+            ],
+            output: "\(source.folder)/rule",
+            on: run.group
+        )
+    }
+
+    // MARK: Load
+
+    private func load(millis: Int, turn: Int) async throws {
+        let end = Clock.nanoseconds() + UInt64(millis) * 1_000_000
+        await withTaskGroup(of: Void.self) { tasks in
+            for (side, cluster) in clusters.enumerated() where side == 0 || isBothWays {
+                for number in 0..<Self.clients {
+                    // No two of all clients write the same bytes.
+                    let client = (turn * 2 + side) * Self.clients + number
+                    tasks.addTask { await work(client, side, cluster, until: end) }
+                }
+            }
+        }
+    }
+
+    /// One client on one side. Keys of its own it also deletes; those that both sides write are only written, because a
+    /// deletion leaves nothing by which a later look could tell that it was newer.
+    private func work(_ client: Int, _ side: Int, _ cluster: Cluster, until end: UInt64) async {
+        var random = SeededRandom(seed: run.seed &+ UInt64(client))
+        var session: S3Session?
+        var operation = UInt64(client) << 40
+        let number = client % Self.clients
+        while Clock.nanoseconds() < end {
+            operation += 1
+            guard let node = cluster.nodes.filter(\.isServing).randomElement(using: &random) else {
+                try? await Task.sleep(for: .milliseconds(20))
+                continue
+            }
+            let isShared = isBothWays && random.oneIn(4)
+            let name = Int.random(in: 0..<Self.keysEach, using: &random)
+            let key = isShared ? "shared/\(name)" : "side\(side)/client\(number)/\(name)"
+            if session?.target.authority != node.target.authority || random.oneIn(50) {
+                await session?.close()
+                session = S3Session(node.target, on: run.group)
+            }
+            guard let session else { continue }
+            run.verdict.count("requests")
+            let answer: HTTPResponse?
+            if !isShared, random.oneIn(4) {
+                answer = try? await session.delete(Self.bucket, key)
+            } else {
+                let size = random.oneIn(20) ? 300_000 : Int.random(in: 0..<20_000, using: &random)
+                answer = try? await session.put(
+                    Self.bucket,
+                    key,
+                    Pattern(key: key, operation: operation, size: size)
+                )
+            }
+            // What a killed node answers does not matter here: what counts is that both sides agree in the end.
+            if let answer, answer.status < 300 { run.verdict.count("acknowledged") }
+            try? await Task.sleep(for: .milliseconds(Int.random(in: 0..<20, using: &random)))
+        }
+        await session?.close()
+    }
+
+    private func kill(in cluster: Cluster) async throws {
+        var random = SeededRandom(seed: run.seed &+ UInt64(cluster.nodes.count))
+        while course.goesOn {
+            try await Task.sleep(for: .milliseconds(Int.random(in: 1_000..<4_000, using: &random)))
+            guard let node = cluster.nodes.randomElement(using: &random) else { return }
+            try await node.kill()
+            run.verdict.count("kills")
+            try await Task.sleep(for: .milliseconds(Int.random(in: 200..<3_000, using: &random)))
+            try await node.start()
+        }
+    }
+
+    // MARK: Judgement
+
+    private struct Rules: Decodable {
+        struct Rule: Decodable {
+            let state: String
+            let sentence: String
+            let queued: Int
+            let objectsSent: Int
+            let deletesSent: Int
+            let skipped: Int
+        }
+
+        let rules: [Rule]
+    }
+
+    private func catchUp(_ cluster: Cluster) async throws {
+        let deadline = Clock.nanoseconds() + Self.secondsToCatchUp * 1_000_000_000
+        let began = Clock.nanoseconds()
+        var last = "nothing"
+        repeat {
+            let text = try await cluster.ask(["replication", "list", "--json"], of: cluster.nodes[0])
+            guard let rule = try JSONDecoder().decode(Rules.self, from: Data(text.utf8)).rules.first else {
+                throw Late(what: "there is no rule")
+            }
+            last = "\(rule.state): \(rule.sentence)"
+            if rule.state == "caught-up" {
+                run.verdict.peak("seconds to catch up", Int((Clock.nanoseconds() - began) / 1_000_000_000))
+                run.verdict.count("objects sent", rule.objectsSent)
+                run.verdict.count("needed nothing", rule.skipped)
+                run.verdict.count("deletions sent", rule.deletesSent)
+                return
+            }
+            try await Task.sleep(for: .milliseconds(500))
+        } while Clock.nanoseconds() < deadline
+        throw Late(what: last)
+    }
+
+    private struct Late: Error, CustomStringConvertible {
+        let what: String
+
+        var description: String { "a rule did not catch up in \(CopiesTrial.secondsToCatchUp) s: \(what)" }
+    }
+
+    private func compare() async throws {
+        let (here, there) = try await (listing(of: source), listing(of: target))
+        run.verdict.check(!here.isEmpty, "the bucket is empty: nothing was tried")
+        for key in Set(here.keys).union(there.keys).sorted() {
+            run.verdict.check(
+                here[key] == there[key],
+                "\(key) is \(here[key] ?? "absent") in the source and \(there[key] ?? "absent") in the target"
+            )
+        }
+        run.verdict.count("keys compared", here.count)
+        let session = S3Session(target.nodes[target.nodes.count - 1].target, on: run.group)
+        for key in here.keys.sorted() where there[key] != nil {
+            let answer = try await session.get(Self.bucket, key)
+            // The tag is the MD5 of the bytes, which a node checks itself; the size is what the harness sees.
+            run.verdict.check(answer.status == 200, "GET \(key) of the target: \(answer.status)")
+        }
+        await session.close()
+    }
+
+    /// Key by key the tag of what is there, all pages, by way of the last node.
+    private func listing(of cluster: Cluster) async throws -> [String: String] {
+        let session = S3Session(cluster.nodes[cluster.nodes.count - 1].target, on: run.group)
+        var found: [String: String] = [:]
+        var token: String?
+        repeat {
+            let answer = try await session.list(Self.bucket, after: token)
+            guard answer.status == 200 else { throw HTTPFailure.malformed("list: \(answer.text)") }
+            let page = XMLText(answer.text)
+            for entry in page.elements("Contents") {
+                if let key = entry.first("Key"), let tag = entry.first("ETag") { found[key] = tag }
+            }
+            token = page.first("NextContinuationToken")
+        } while token != nil
+        await session.close()
+        return found
+    }
+}
