@@ -120,7 +120,8 @@ let package = Package(
         .testTarget(
             name: "meshdTests",
             dependencies: [
-                "meshd", .product(name: "NIOCore", package: "swift-nio"),
+                "meshd", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: rules

@@ -8,7 +8,7 @@ struct Chaos: AsyncParsableCommand {
         abstract: "Break a meshd on purpose and prove that it kept its promises.",
         subcommands: [
             RunCommand.self, ListCommand.self, ReplayCommand.self, SoakCommand.self, BenchCommand.self,
-            RaceCommand.self, CopiesCommand.self, BugsCommand.self, Kills.self, Streams.self, Fuzz.self,
+            RaceCommand.self, ReplicateCommand.self, BugsCommand.self, Kills.self, Streams.self, Fuzz.self,
         ]
     )
 }

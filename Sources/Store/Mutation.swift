@@ -62,7 +62,7 @@ package enum Mutation: Sendable {
     /// A new current version. With versioning on the older ones stay; else the version `null` is replaced.
     case put(Draft, Precondition)
     /// S3's DELETE without a version id: removes the version `null` (versioning off) or writes a delete marker.
-    case delete(BucketID, Key, Precondition)
+    case delete(BucketID, Key, Precondition, attributes: [UInt8] = [])
     /// S3's DELETE with a version id: removes just that version for good.
     case deleteVersion(BucketID, Key, VersionSelector, Precondition)
     /// Replaces the tag set of one version.

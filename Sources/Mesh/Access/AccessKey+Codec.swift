@@ -38,10 +38,10 @@ extension AccessKey {
         }
         field(Tag.id, id.utf8)
         field(Tag.secret, secret.revealedBytes)
-        field(Tag.created, Self.bigEndian(createdMillis))
+        field(Tag.created, createdMillis.bigEndianBytes)
         field(Tag.flags, [(isDisabled ? 1 : 0) | (isAdmin ? 2 : 0) | (mayCreateBuckets ? 4 : 0)])
         for (bucket, grant) in grants.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-            field(Tag.grant, Self.bigEndian(bucket.rawValue) + [grant.rawValue])
+            field(Tag.grant, bucket.rawValue.bigEndianBytes + [grant.rawValue])
         }
         if let role, role != .admin { field(Tag.role, [role.rawValue]) }
         return out
@@ -72,11 +72,11 @@ extension AccessKey {
             case Tag.secret where secret == nil:
                 secret = Secret(bytes: value)
             case Tag.created where created == nil && count == 8:
-                created = Self.word(value[...])
+                created = value.bigEndianWord
             case Tag.flags where flags == nil && count == 1 && value[0] < 8:
                 flags = value[0]
             case Tag.grant where count == 9 && value[8] <= Grant.owner.rawValue && grants.count < Self.grantsMax:
-                let bucket = BucketID(rawValue: Self.word(value[0..<8]))
+                let bucket = BucketID(rawValue: value.bigEndianWord)
                 guard grants.updateValue(Grant(rawValue: value[8]), forKey: bucket) == nil else { return nil }
             case Tag.role:
                 guard !hasRole, count == 1 else { return nil }
@@ -97,13 +97,5 @@ extension AccessKey {
         self.role = flags & 2 != 0 ? .admin : role
         self.mayCreateBuckets = flags & 4 != 0
         self.grants = grants
-    }
-
-    private static func bigEndian(_ word: UInt64) -> [UInt8] {
-        stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: word >> UInt64($0)) }
-    }
-
-    private static func word(_ bytes: ArraySlice<UInt8>) -> UInt64 {
-        bytes.reduce(0) { $0 << 8 | UInt64($1) }
     }
 }

@@ -63,6 +63,7 @@ extension Coordinator {
         _ id: BucketID,
         _ key: Key,
         _ condition: Precondition,
+        _ attributes: [UInt8],
         _ mesh: MeshSide,
         _ asked: Consistency?
     ) async throws -> Outcome {
@@ -72,7 +73,9 @@ extension Coordinator {
                 ? .done(record: nil, removed: nil) : .preconditionFailed(current: nil)
         }
         let isVersioned = bucket.versioning != .off
-        let row = Row(record: record(isVersioned ? .deleteMarker : .tombstone, bucket, key), body: .empty)
+        var record = record(isVersioned ? .deleteMarker : .tombstone, bucket, key)
+        record.attributes = attributes
+        let row = Row(record: record, body: .empty)
         guard !condition.isNone || isVersioned else {
             _ = try await write(row, mesh, asked)
             return .done(record: nil, removed: nil)

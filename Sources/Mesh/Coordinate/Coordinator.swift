@@ -103,7 +103,8 @@ package final class Coordinator: Sendable {
     private func commit(_ mutation: Mutation, _ mesh: MeshSide, _ asked: Consistency?) async throws -> Outcome {
         switch mutation {
         case .put(let draft, let condition): try await put(draft, condition, mesh, asked)
-        case .delete(let bucket, let key, let condition): try await delete(bucket, key, condition, mesh, asked)
+        case .delete(let bucket, let key, let condition, let attributes):
+            try await delete(bucket, key, condition, attributes, mesh, asked)
         case .deleteVersion(let bucket, let key, let version, let condition):
             try await deleteVersion(bucket, key, version, condition, mesh)
         case .setTags(let bucket, let key, let version, let tags):
@@ -245,7 +246,7 @@ extension Mutation {
     var bucket: BucketID? {
         switch self {
         case .put(let draft, _): draft.bucket
-        case .delete(let bucket, _, _), .deleteVersion(let bucket, _, _, _), .setTags(let bucket, _, _, _): bucket
+        case .delete(let bucket, _, _, _), .deleteVersion(let bucket, _, _, _), .setTags(let bucket, _, _, _): bucket
         case .createUpload(let upload): upload.bucket
         case .setVersioning(let bucket, _), .setBucketSettings(let bucket, _), .deleteBucket(let bucket): bucket
         case .putPart, .completeUpload, .abortUpload, .createBucket, .setRegister: nil

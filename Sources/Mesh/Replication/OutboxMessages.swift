@@ -9,10 +9,10 @@ package enum OutboxMethod: UInt8, CaseIterable, Sendable {
     case handed = 25
 }
 
-/// `feed 8 | keys 4+n·(key 4+n | stamp)`
+/// `feed 8 | keys 4+n·(key 4+n | stamp | changed 8 | deletion 4+n)`
 struct OutboxNotice: WireValue, Equatable {
     static let entriesMax = 256
-    private static let leastBytes = 24
+    private static let leastBytes = 16 + Stamp.leastBytes
 
     let feed: UInt64
     let entries: [OutboxEntry]
@@ -22,7 +22,7 @@ struct OutboxNotice: WireValue, Equatable {
         self.entries = entries
     }
 
-    var sizeHint: Int { entries.reduce(16) { $0 + Self.leastBytes + $1.key.bytes.count } }
+    var sizeHint: Int { entries.reduce(16) { $0 + Self.leastBytes + $1.key.bytes.count + $1.deletion.count } }
 
     func write(into buffer: inout ByteBuffer) {
         buffer.writeInteger(feed)
@@ -30,6 +30,8 @@ struct OutboxNotice: WireValue, Equatable {
         for entry in entries {
             buffer.writeCounted(entry.key.bytes)
             entry.stamp.write(into: &buffer)
+            buffer.writeInteger(entry.changedMillis)
+            buffer.writeCounted(entry.deletion)
         }
     }
 
@@ -40,7 +42,10 @@ struct OutboxNotice: WireValue, Equatable {
         var entries: [OutboxEntry] = []
         for _ in 0..<count {
             let key = Key(try buffer.counted(max: Key.bytesMax))
-            entries.append(OutboxEntry(key: key, stamp: try Stamp(from: &buffer)))
+            let stamp = try Stamp(from: &buffer)
+            let changed = try buffer.number(UInt64.self)
+            let deletion = try buffer.counted(max: WireLimit.fieldBytes)
+            entries.append(OutboxEntry(key: key, stamp: stamp, changedMillis: changed, deletion: deletion))
         }
         self.entries = entries
     }

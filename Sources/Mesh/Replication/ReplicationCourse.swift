@@ -79,8 +79,9 @@ struct ReplicationCourse {
         restUntilMillis = 0
     }
 
-    mutating func failed(_ key: Key, _ failure: ReplicaFailure, nowMillis: UInt64) {
-        if failure.isOfTarget { return rest(nowMillis) }
+    /// - Parameter key: nil: whatever it was, it was none of a key, and the next one would fare no better.
+    mutating func failed(_ key: Key?, _ failure: ReplicationFailure, nowMillis: UInt64) {
+        guard let key, !failure.isOfTarget else { return rest(nowMillis) }
         // The target answered: what is wrong is the key.
         failures = 0
         let times = (troubles[key]?.times ?? 0) + 1
@@ -115,8 +116,9 @@ struct ReplicationCourse {
 
     /// Others were told of keys up to this one. When they knew them all, as while a target is away, the rest is for later:
     /// what they settle they will say. When not, something got lost, and the next page follows at once.
-    mutating func handed(upTo key: Key, fresh: Int, nowMillis: UInt64) {
-        handedKey = key
+    /// - Parameter key: nil: nobody took any.
+    mutating func handed(upTo key: Key?, fresh: Int, nowMillis: UInt64) {
+        handedKey = key ?? handedKey
         if fresh == 0 { handFromMillis = nowMillis + settings.handMillis }
     }
 

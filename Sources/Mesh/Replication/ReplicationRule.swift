@@ -4,11 +4,17 @@ package import Store
 package struct ReplicationRule: Sendable, Equatable {
     /// Rules of all buckets together: each costs every node a worker.
     package static let countMax = 256
+    /// Each has an entry of its own for each key that changes.
     package static let perBucketMax = 8
     package static let intervalSeconds = 10...604_800
+    /// By so much the clocks of a mesh's nodes may differ: what was written within it before the rule counts as new.
+    static let skewMillis: UInt64 = 60_000
     static let certificateBytesMax = 16 << 10
 
+    /// Where it sends, and with which key.
     package struct Target: Sendable, Equatable {
+        package static let regionDefault = "us-east-1"
+
         /// `http://` or `https://`, a host and perhaps a port.
         package var endpoint: String
         package var region: String
@@ -103,6 +109,7 @@ package struct ReplicationRule: Sendable, Equatable {
         return String(repeating: "0", count: 16 - digits.count) + digits
     }
 
+    /// Nil for what no `name` gave.
     package static func id(named name: String) -> UInt64? {
         let isName = name.utf8.count == 16 && name.utf8.allSatisfy { "0123456789abcdef".utf8.contains($0) }
         return isName ? UInt64(name, radix: 16) : nil
@@ -110,13 +117,14 @@ package struct ReplicationRule: Sendable, Equatable {
 
     /// The subscription to the bucket's changes that it stands for.
     package var feed: Feed {
-        Feed(
+        let begun = createdMillis - min(createdMillis, Self.skewMillis)
+        return Feed(
             id: id,
             bucket: bucket,
             prefix: Array(prefix.utf8),
             // A second round is asked for to look at everything.
-            sinceMillis: copiesExisting || round > 0 ? 0 : createdMillis,
-            begunMillis: createdMillis,
+            sinceMillis: copiesExisting || round > 0 ? 0 : begun,
+            begunMillis: begun,
             round: round
         )
     }
@@ -161,9 +169,10 @@ package struct ReplicationRule: Sendable, Equatable {
             return "the endpoint begins with http:// or https://"
         }
         let isPlain = rest.utf8.allSatisfy { isVisible($0) && !Array("/?#@\\\"<>".utf8).contains($0) }
-        guard isPlain, rest.utf8.count <= 255, let colon = Optional(rest.lastIndex(of: ":") ?? rest.endIndex),
-            !rest[..<colon].isEmpty
-        else { return "the endpoint is a scheme, a host and perhaps a port, such as https://s3.example.com:9000" }
+        let colon = rest.lastIndex(of: ":") ?? rest.endIndex
+        guard isPlain, rest.utf8.count <= 255, !rest[..<colon].isEmpty else {
+            return "the endpoint is a scheme, a host and perhaps a port, such as https://s3.example.com:9000"
+        }
         let port = rest[colon...].dropFirst()
         guard colon == rest.endIndex || rest.hasSuffix("]") || (UInt16(port) ?? 0) > 0 else {
             return "the endpoint's port \"\(port)\" is no number from 1 to 65535"
@@ -193,7 +202,7 @@ extension ReplicationRule {
 
     package var encoded: [UInt8] {
         var out = FieldWriter(version: Self.version)
-        out.field(1, [id, bucket.rawValue, createdMillis].flatMap { BigEndian.bytes($0) })
+        out.field(1, [id, bucket.rawValue, createdMillis].flatMap(\.bigEndianBytes))
         out.field(2, target.endpoint.utf8)
         out.field(3, target.region.utf8)
         out.field(4, target.bucket.utf8)
@@ -203,7 +212,7 @@ extension ReplicationRule {
         if let certificate = target.certificate { out.field(8, certificate.utf8) }
         out.field(9, prefix.utf8)
         let seconds: UInt32 = if case .interval(let seconds) = schedule { seconds } else { 0 }
-        out.field(10, BigEndian.bytes(UInt64(seconds) << 32 | UInt64(round)))
+        out.field(10, (UInt64(seconds) << 32 | UInt64(round)).bigEndianBytes)
         let flags = [copiesDeletes, copiesMetadata, copiesExisting, isPaused].enumerated()
         out.field(11, [flags.reduce(UInt8(0)) { $1.element ? $0 | 1 << UInt8($1.offset) : $0 }])
         return out.bytes
@@ -223,11 +232,11 @@ extension ReplicationRule {
         guard let endpoint = text(2), let region = text(3), let bucket = text(4), let targetPrefix = text(5),
             let accessKey = text(6), let prefix = text(9)
         else { return nil }
-        let time = BigEndian.word(times)
+        let time = times.bigEndianWord
         self.init(
-            id: BigEndian.word(head.prefix(8)),
-            bucket: BucketID(rawValue: BigEndian.word(head.dropFirst(8).prefix(8))),
-            createdMillis: BigEndian.word(head.suffix(8)),
+            id: head.bigEndianWord,
+            bucket: BucketID(rawValue: head.dropFirst(8).bigEndianWord),
+            createdMillis: head.suffix(8).bigEndianWord,
             target: Target(
                 endpoint: endpoint,
                 region: region,
@@ -247,13 +256,4 @@ extension ReplicationRule {
         )
         guard fault == nil else { return nil }
     }
-}
-
-/// Eight bytes as a number, the greatest first.
-enum BigEndian {
-    static func bytes(_ word: UInt64) -> [UInt8] {
-        stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: word >> UInt64($0)) }
-    }
-
-    static func word(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
 }

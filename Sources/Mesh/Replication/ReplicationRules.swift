@@ -2,7 +2,7 @@ package import Store
 internal import Synchronization
 
 /// Why a change of rules was refused.
-package enum RuleError: Error, Sendable, Equatable {
+package enum ReplicationError: Error, Sendable, Equatable {
     case noSuchRule(String)
     /// A whole sentence.
     case invalid(String)
@@ -19,6 +19,7 @@ package final class ReplicationRules: Sendable {
     private let coordinator: Coordinator
     private let snapshot: Mutex<[UInt64: ReplicationRule]>
 
+    /// Loads every rule. Registers that hold none, or one of a newer build, are left out: such a rule does nothing here.
     package init(store: ObjectStore, coordinator: Coordinator) {
         self.store = store
         self.coordinator = coordinator
@@ -35,29 +36,30 @@ package final class ReplicationRules: Sendable {
         snapshot.withLock { Array($0.values) }.sorted { ($0.createdMillis, $0.id) < ($1.createdMillis, $1.id) }
     }
 
+    /// The rule with this id; nil if there is none. Costs a short lock and no I/O.
     package func rule(_ id: UInt64) -> ReplicationRule? { snapshot.withLock { $0[id] } }
-
-    package func rules(of bucket: BucketID) -> [ReplicationRule] { all().filter { $0.bucket == bucket } }
 
     /// Adds a rule; durable when this returns.
     package func add(_ rule: ReplicationRule) async throws {
-        if let fault = rule.fault { throw RuleError.invalid(fault) }
+        if let fault = rule.fault { throw ReplicationError.invalid(fault) }
         let known = all()
         guard known.count < ReplicationRule.countMax else {
-            throw RuleError.invalid("there are \(ReplicationRule.countMax) rules already, the most that a mesh has")
+            throw ReplicationError.invalid(
+                "there are \(ReplicationRule.countMax) rules already, the most that a mesh has"
+            )
         }
         let siblings = known.filter { $0.bucket == rule.bucket }
         guard siblings.count < ReplicationRule.perBucketMax else {
-            throw RuleError.invalid("a bucket has at most \(ReplicationRule.perBucketMax) rules")
+            throw ReplicationError.invalid("a bucket has at most \(ReplicationRule.perBucketMax) rules")
         }
         let isTwice = siblings.contains {
             $0.target.endpoint == rule.target.endpoint && $0.target.bucket == rule.target.bucket
                 && $0.target.prefix == rule.target.prefix && $0.prefix == rule.prefix
         }
-        guard !isTwice else { throw RuleError.invalid("there is a rule from there to there already") }
+        guard !isTwice else { throw ReplicationError.invalid("there is a rule from there to there already") }
         switch try await set(rule.id, to: rule.encoded, expected: nil) {
         case .done: publish(rule.id)
-        default: throw RuleError.busy
+        default: throw ReplicationError.busy
         }
     }
 
@@ -70,10 +72,10 @@ package final class ReplicationRules: Sendable {
         var known = store.register(Self.register(id))
         for _ in 0..<Self.attemptsMax {
             guard let current = known, var rule = ReplicationRule(encoded: current) else {
-                throw RuleError.noSuchRule(ReplicationRule.name(id))
+                throw ReplicationError.noSuchRule(ReplicationRule.name(id))
             }
             try change(&rule)
-            if let fault = rule.fault { throw RuleError.invalid(fault) }
+            if let fault = rule.fault { throw ReplicationError.invalid(fault) }
             switch try await set(id, to: rule.encoded, expected: current) {
             case .done:
                 publish(id)
@@ -82,15 +84,23 @@ package final class ReplicationRules: Sendable {
             default: known = store.register(Self.register(id))
             }
         }
-        throw RuleError.busy
+        throw ReplicationError.busy
     }
 
+    /// Removes a rule for good; durable when this returns.
     package func delete(_ id: UInt64) async throws {
-        guard rule(id) != nil else { throw RuleError.noSuchRule(ReplicationRule.name(id)) }
-        _ = try await coordinator.commit(
-            .setRegister(name: Self.register(id), value: nil, expected: nil, always: true)
-        )
-        publish(id)
+        var known = store.register(Self.register(id))
+        for _ in 0..<Self.attemptsMax {
+            guard let current = known else { throw ReplicationError.noSuchRule(ReplicationRule.name(id)) }
+            switch try await set(id, to: nil, expected: current) {
+            case .done:
+                publish(id)
+                return
+            case .registerChanged(let newer): known = newer
+            default: known = store.register(Self.register(id))
+            }
+        }
+        throw ReplicationError.busy
     }
 
     /// Small state changed under these names, by whatever road: rules among them are read again.
@@ -102,7 +112,7 @@ package final class ReplicationRules: Sendable {
 
     private static func register(_ id: UInt64) -> String { prefix + ReplicationRule.name(id) }
 
-    private func set(_ id: UInt64, to value: [UInt8], expected: [UInt8]?) async throws -> Outcome {
+    private func set(_ id: UInt64, to value: [UInt8]?, expected: [UInt8]?) async throws -> Outcome {
         try await coordinator.commit(
             .setRegister(name: Self.register(id), value: value, expected: expected, always: false)
         )

@@ -1,6 +1,6 @@
 internal import NIOCore
 package import Store
-internal import Swim
+package import Swim
 internal import Synchronization
 
 /// What all workers of rules stand on.
@@ -12,7 +12,7 @@ struct ReplicationSurroundings: Sendable {
     let layout: @Sendable () -> LayoutSight?
     /// What one of this mesh's buckets is called among all.
     let place: @Sendable (BucketID) async throws -> String
-    let makeTarget: @Sendable (ReplicationRule) throws(ReplicaFailure) -> any ReplicaTarget
+    let makeTarget: @Sendable (ReplicationRule) throws(ReplicationFailure) -> any ReplicationTarget
     /// Tells another holder; nil: it does not answer.
     let tell: @Sendable (NodeID, OutboxMethod, OutboxNotice) async -> OutboxAnswer?
 }
@@ -20,7 +20,10 @@ struct ReplicationSurroundings: Sendable {
 /// Who holds what, as one look saw it.
 struct LayoutSight: Sendable {
     let own: NodeID
+    /// Those with the bytes of a key, in the order of their slots: they work at it.
     let keepers: @Sendable (RowAddress) -> [NodeID]
+    /// All that have its rows, and so its entry.
+    let everyone: @Sendable (RowAddress) -> [NodeID]
     let isUsable: @Sendable (NodeID) -> Bool
 }
 
@@ -33,28 +36,31 @@ package final class Replicator: Sendable {
     private let rules: ReplicationRules
     private let around: ReplicationSurroundings
     private let settings = ReplicationCourse.Settings()
-    private let state = Mutex<[UInt64: RuleWorker]>([:])
+    private let state = Mutex<[UInt64: ReplicationWorker]>([:])
 
     /// - Parameters:
-    ///   - meshID: the mesh's identity; throws while it is not known.
+    ///   - meshPrefix: what the mesh is called; throws while it is not known.
+    ///   - isUsable: whether membership takes a node for one that would answer. Links that failed some while ago say
+    ///     nothing of now.
     ///   - makeTarget: the way to where a rule sends.
     package init(
         rules: ReplicationRules,
         store: ObjectStore,
         coordinator: Coordinator,
         links: Links?,
-        meshID: @escaping @Sendable () async throws -> String,
-        makeTarget: @escaping @Sendable (ReplicationRule) throws(ReplicaFailure) -> any ReplicaTarget
+        meshPrefix: @escaping @Sendable () async throws -> String,
+        isUsable: @escaping @Sendable (NodeID) -> Bool,
+        makeTarget: @escaping @Sendable (ReplicationRule) throws(ReplicationFailure) -> any ReplicationTarget
     ) {
         self.rules = rules
         around = ReplicationSurroundings(
             store: store,
             coordinator: coordinator,
             rules: rules,
-            layout: { [weak coordinator] in coordinator?.layoutSight },
+            layout: { [weak coordinator] in coordinator?.layoutSight(isUsable) },
             place: { [weak store] bucket in
                 let name = store?.bucket(bucket)?.name ?? ""
-                return ReplicaOrigin.place(mesh: try await meshID(), bucket: name)
+                return ReplicationOrigin.place(mesh: try await meshPrefix(), bucket: name)
             },
             makeTarget: makeTarget,
             tell: { [weak links] node, method, notice in
@@ -88,15 +94,15 @@ package final class Replicator: Sendable {
                 // Who has not heard of the rule must not say that the keys are in good hands.
                 guard rules.rule(notice.feed) != nil else { return OutboxAnswer(isDone: false) }
                 let fresh = try await around.store.take(notice.entries, into: notice.feed)
-                return OutboxAnswer(isDone: true, fresh: fresh)
+                return OutboxAnswer(isDone: fresh != nil, fresh: fresh ?? 0)
             }
         } catch { return OutboxAnswer(isDone: false) }
     }
 
     /// What this node says of each rule.
-    package var reports: [RuleReport] {
+    package var reports: [ReplicationReport] {
         let workers = state.withLock { $0 }
-        return rules.all().map { workers[$0.id]?.report ?? RuleReport(rule: $0.name) }
+        return rules.all().map { workers[$0.id]?.report ?? ReplicationReport(rule: $0.name) }
     }
 
     /// Tries again at once what rests.
@@ -104,7 +110,7 @@ package final class Replicator: Sendable {
 
     /// Follows the rules until it is cancelled.
     package func run() async {
-        var running: [UInt64: (worker: RuleWorker, task: Task<Void, Never>)] = [:]
+        var running: [UInt64: (worker: ReplicationWorker, task: Task<Void, Never>)] = [:]
         while !Task.isCancelled {
             let wanted = Dictionary(uniqueKeysWithValues: followed().map { ($0.id, $0) })
             for (id, entry) in running where wanted[id] != entry.worker.rule {
@@ -116,7 +122,7 @@ package final class Replicator: Sendable {
             let isFollowed: Void? = try? await around.store.setFeeds(wanted.values.map(\.feed))
             if isFollowed != nil {
                 for (id, rule) in wanted where running[id] == nil {
-                    let worker = RuleWorker(rule, around, settings: settings)
+                    let worker = ReplicationWorker(rule, around, settings: settings)
                     running[id] = (worker, Task { await worker.run() })
                 }
             }
@@ -139,7 +145,7 @@ package final class Replicator: Sendable {
 
 extension Coordinator {
     /// Nil while this node does not know the layout, or has no place in it.
-    var layoutSight: LayoutSight? {
+    func layoutSight(_ isUsable: @escaping @Sendable (NodeID) -> Bool) -> LayoutSight? {
         guard let mesh, mesh.isReady() else { return nil }
         let layout = mesh.book.current
         let own = mesh.holders.own
@@ -147,7 +153,8 @@ extension Coordinator {
         return LayoutSight(
             own: own,
             keepers: { [weak self] address in self?.holders(of: address, layout).keepers ?? [] },
-            isUsable: { mesh.holders.isExpected($0) }
+            everyone: { [weak self] address in self?.holders(of: address, layout).everyone ?? [] },
+            isUsable: isUsable
         )
     }
 }

@@ -32,7 +32,7 @@ package struct ObjectAttributes: Hashable, Sendable {
     /// The access key's owner that wrote it.
     package var owner: String?
     /// Where it comes from when another store's rule sent it.
-    package var origin: ReplicaOrigin?
+    package var origin: ReplicationOrigin?
 
     package init() {}
 
@@ -65,10 +65,10 @@ package struct ObjectAttributes: Hashable, Sendable {
     }
 
     /// What a rule of another store says of the object, or of its deletion; nil: a client writes it.
-    package static func origin(_ headers: HeaderTable) throws(S3Error) -> ReplicaOrigin? {
-        guard let text = headers.string(ReplicaOrigin.header) else { return nil }
-        guard let origin = ReplicaOrigin(text: text) else {
-            throw S3Error.argument("\(ReplicaOrigin.header)", text, "Not where an object comes from.")
+    package static func origin(_ headers: HeaderTable) throws(S3Error) -> ReplicationOrigin? {
+        guard let text = headers.string(ReplicationOrigin.header) else { return nil }
+        guard let origin = ReplicationOrigin(text: text) else {
+            throw S3Error.argument("\(ReplicationOrigin.header)", text, "Not where an object comes from.")
         }
         return origin
     }
@@ -155,7 +155,7 @@ package struct ObjectAttributes: Hashable, Sendable {
                 guard bytes.count == 1, let value = ChecksumType(rawValue: bytes[bytes.startIndex]) else { return nil }
                 checksumType = value
             case 12:
-                guard let value = ReplicaOrigin(text: Self.text(bytes)) else { return nil }
+                guard let value = ReplicationOrigin(text: Self.text(bytes)) else { return nil }
                 origin = value
             case 32:
                 guard let (kind, value) = reader.next(), kind == 33 else { return nil }

@@ -65,3 +65,8 @@ extension Sequence<UInt8> {
     /// The first bytes that fit a word, read big end first.
     var bigEndianWord: UInt64 { prefix(8).reduce(0) { $0 << 8 | UInt64($1) } }
 }
+
+extension UInt64 {
+    /// Its eight bytes, big end first.
+    var bigEndianBytes: [UInt8] { withUnsafeBytes(of: bigEndian, Array.init) }
+}

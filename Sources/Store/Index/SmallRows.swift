@@ -194,8 +194,10 @@ enum SmallRows {
     }
 
     static func encode(_ entry: OutboxEntry, feed: UInt64) -> [UInt8] {
-        var row = ByteWriter(capacity: 48)
+        var row = ByteWriter(capacity: 64 + entry.deletion.count)
         row.stamp(entry.stamp)
+        row.number(entry.changedMillis)
+        row.counted(entry.deletion)
         row.number(entry.sequence)
         row.number(entry.queuedMillis)
         row.seal(seed: seed(.entry, entry.key.bytes) ^ feed)
@@ -208,6 +210,8 @@ enum SmallRows {
         let entry = OutboxEntry(
             key: key,
             stamp: stamp,
+            changedMillis: try row.number(),
+            deletion: try row.counted(),
             sequence: try row.number(),
             queuedMillis: try row.number()
         )

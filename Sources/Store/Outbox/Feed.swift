@@ -27,10 +27,10 @@ package struct Feed: Hashable, Sendable {
         self.round = round
     }
 
-    /// Whether the newest row of a key, which was there before the feed, is to be queued.
+    /// Whether a row is new enough to be queued: rows come here late, too, when copies are brought together.
     func wants(_ record: Record) -> Bool {
-        let isGone = record.kind == .tombstone || record.kind == .deleteMarker
-        return record.modifiedMillis >= (isGone ? max(sinceMillis, begunMillis) : sinceMillis)
+        let changed = max(record.stamp.millis, record.modifiedMillis)
+        return changed >= (record.kind.isDeletion ? max(sinceMillis, begunMillis) : sinceMillis)
     }
 
     func covers(_ record: Record) -> Bool { record.bucket == bucket && record.key.bytes.starts(with: prefix) }
@@ -50,18 +50,46 @@ struct KeptFeed: Sendable {
 
 /// A key that changed and waits for a feed. There is one for each key: what counts is how the key is when it is settled.
 package struct OutboxEntry: Hashable, Sendable {
+    /// Never empty.
     package let key: Key
     /// Of the newest row of the key that was queued.
     package let stamp: Stamp
-    /// The transaction that queued it last: whoever settles it settles what that one saw.
+    /// When that row was written, wherever it was and whenever it came here: milliseconds since 1970.
+    package let changedMillis: UInt64
+    /// What a row that deletes the key carries; empty for any other.
+    package let deletion: [UInt8]
+    /// The transaction that queued it last: whoever settles it settles what that one saw. Of this store alone.
     package let sequence: UInt64
-    /// Milliseconds since 1970.
+    /// When it was queued here first: milliseconds since 1970.
     package let queuedMillis: UInt64
 
-    package init(key: Key, stamp: Stamp, sequence: UInt64 = 0, queuedMillis: UInt64 = 0) {
+    package init(
+        key: Key,
+        stamp: Stamp,
+        changedMillis: UInt64,
+        deletion: [UInt8] = [],
+        sequence: UInt64 = 0,
+        queuedMillis: UInt64 = 0
+    ) {
         self.key = key
         self.stamp = stamp
+        self.changedMillis = changedMillis
+        self.deletion = deletion
         self.sequence = sequence
         self.queuedMillis = queuedMillis
     }
+
+    /// For a row of the index.
+    init(_ record: Record) {
+        self.init(
+            key: record.key,
+            stamp: record.stamp,
+            changedMillis: max(record.stamp.millis, record.modifiedMillis),
+            deletion: record.kind.isDeletion ? record.attributes : []
+        )
+    }
+}
+
+extension Record.Kind {
+    var isDeletion: Bool { self == .tombstone || self == .deleteMarker }
 }

@@ -1,26 +1,36 @@
 /// The transactional outbox: a key of a bucket that somebody follows is queued by the transaction that changes it. So
 /// what is acknowledged is queued wherever it is held, and a crash forgets neither or both.
 extension IndexWriter {
-    /// Queues the key for all who follow its bucket.
+    /// Queues the key of a row that comes into the index, for all who follow its bucket.
     func enqueue(_ record: Record) throws {
         guard !pending.feeds.isEmpty, record.bucket.space == .object else { return }
-        for kept in pending.feeds.values where kept.feed.covers(record) {
-            try enqueue(kept.feed.id, record.key, record.stamp)
+        for kept in pending.feeds.values where kept.feed.covers(record) && kept.feed.wants(record) {
+            try enqueue(kept.feed.id, OutboxEntry(record))
         }
     }
 
-    /// Queues a key. One that waits already has changed once more, and keeps the newer of both stamps and its place in
-    /// time.
-    func enqueue(_ feed: UInt64, _ key: Key, _ stamp: Stamp) throws {
-        let waiting = try entry(feed, key)
+    /// Queues the key of a row that a store alone takes away, or changes in place, now.
+    func enqueueRemoval(of record: Record, _ deletion: [UInt8]) throws {
+        guard !pending.feeds.isEmpty, record.bucket.space == .object else { return }
+        let entry = OutboxEntry(key: record.key, stamp: record.stamp, changedMillis: nowMillis, deletion: deletion)
+        for kept in pending.feeds.values where kept.feed.covers(record) { try enqueue(kept.feed.id, entry) }
+    }
+
+    /// Queues a key. One that waits already has changed once more: it keeps its place in time, and of both rows what the
+    /// newer one says.
+    private func enqueue(_ feed: UInt64, _ fresh: OutboxEntry) throws {
+        let waiting = try entry(feed, fresh.key)
+        let newer = waiting.flatMap { $0.stamp > fresh.stamp ? $0 : nil } ?? fresh
         let entry = OutboxEntry(
-            key: key,
-            stamp: max(stamp, waiting?.stamp ?? stamp),
+            key: fresh.key,
+            stamp: newer.stamp,
+            changedMillis: max(newer.changedMillis, waiting?.changedMillis ?? 0),
+            deletion: newer.deletion,
             sequence: pending.counters.sequence + 1,
             queuedMillis: waiting?.queuedMillis ?? nowMillis
         )
         let before = rows.changes
-        try rows.putEntry.bind(1, Int64(bitPattern: feed)).bind(2, key.bytes)
+        try rows.putEntry.bind(1, Int64(bitPattern: feed)).bind(2, entry.key.bytes)
             .bind(3, SmallRows.encode(entry, feed: feed)).run()
         if waiting == nil, rows.changes > before { pending.outbox[feed, default: 0] += 1 }
     }
@@ -49,13 +59,13 @@ extension IndexWriter {
         }
     }
 
-    /// Takes in what another holder has queued. How many of them were not known here.
-    func take(_ feed: UInt64, _ entries: [OutboxEntry]) throws -> Int {
-        guard pending.feeds[feed] != nil else { return 0 }
+    /// Takes in what another holder has queued. How many of them were not known here; nil: nobody follows that here.
+    func take(_ feed: UInt64, _ entries: [OutboxEntry]) throws -> Int? {
+        guard pending.feeds[feed] != nil else { return nil }
         var fresh = 0
         for offered in entries {
             if let waiting = try entry(feed, offered.key), waiting.stamp >= offered.stamp { continue }
-            try enqueue(feed, offered.key, offered.stamp)
+            try enqueue(feed, offered)
             fresh += 1
         }
         return fresh
@@ -68,6 +78,9 @@ extension IndexWriter {
     }
 
     // MARK: Feeds
+
+    /// Rows that are looked at for each key that is queued, on average: the committer has other work.
+    private static let rowsPerKeyMost = 8
 
     /// These are all the feeds that there are. A new one, and one of a new round, begins with what is there.
     func setFeeds(_ feeds: [Feed]) throws {
@@ -92,16 +105,19 @@ extension IndexWriter {
         let feed = kept.feed
         var from = feed.prefix
         if case .behind(let key) = filled { from = key.bytes + [0] }
-        // Only the newest row of a key says anything, and it comes first.
+        // Only the newest row of a key says anything, and it comes first. Of a key with very many the rest is passed over
+        // by the next call, which begins behind it.
         var newest: [Record] = []
         var isMore = false
+        var seen = 0
         try versions.each(of: feed.bucket, from: from, prefix: feed.prefix) { row in
-            guard row.record.key != newest.last?.key else { return true }
-            isMore = newest.count == limit
-            if !isMore { newest.append(row.record) }
+            seen += 1
+            let isNext = row.record.key != newest.last?.key
+            isMore = isNext ? newest.count == limit : seen > limit * Self.rowsPerKeyMost
+            if isNext, !isMore { newest.append(row.record) }
             return !isMore
         }
-        for record in newest where feed.wants(record) { try enqueue(id, record.key, record.stamp) }
+        for record in newest where feed.wants(record) { try enqueue(id, OutboxEntry(record)) }
         kept.filled = isMore ? newest.last.map { .behind($0.key) } : nil
         try keep(kept)
         return isMore

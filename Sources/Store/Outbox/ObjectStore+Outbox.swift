@@ -11,12 +11,12 @@ extension ObjectStore {
     package func outboxCounts() -> [UInt64: Int] { engine.outbox.counts() }
 
     /// Feeds for which what was there before them is still being queued.
-    package func fillingFeeds() -> Set<UInt64> {
+    package func backfillingFeeds() -> Set<UInt64> {
         Set(engine.outbox.feeds().filter { $0.filled != nil }.map(\.feed.id))
     }
 
     /// Queues the next keys that were there before the feed, so many at most. False: that is all.
-    package func fillOutbox(_ feed: UInt64, limit: Int) async throws -> Bool {
+    package func backfill(_ feed: UInt64, limit: Int) async throws -> Bool {
         try await run { try $0.fill(feed, limit: limit) }
     }
 
@@ -47,9 +47,8 @@ extension ObjectStore {
         try await run { try $0.settle(feed, upTo: entries) }
     }
 
-    /// Takes in keys that wait with another holder; how many of them did not wait here.
-    package func take(_ entries: [OutboxEntry], into feed: UInt64) async throws -> Int {
-        guard !entries.isEmpty else { return 0 }
+    /// Takes in keys that wait with another holder; how many of them did not wait here. Nil: nobody follows that here.
+    package func take(_ entries: [OutboxEntry], into feed: UInt64) async throws -> Int? {
         return try await run { try $0.take(feed, entries) }
     }
 

@@ -13,7 +13,8 @@ extension IndexWriter {
         guard pending.fencing.epoch == 0 || pending.fencing.isSole else { throw StoreError.notSole }
         return switch mutation {
         case .put(let draft, let condition): try put(draft, condition)
-        case .delete(let bucket, let key, let condition): try delete(bucket, key, condition)
+        case .delete(let bucket, let key, let condition, let attributes):
+            try delete(bucket, key, condition, attributes)
         case .deleteVersion(let bucket, let key, let version, let condition):
             try deleteVersion(bucket, key, version, condition)
         case .setTags(let bucket, let key, let version, let tags): try setTags(bucket, key, version, tags)

@@ -121,7 +121,12 @@ extension IndexWriter {
 
     // MARK: Delete
 
-    func delete(_ id: BucketID, _ key: Key, _ condition: Precondition) throws -> Outcome {
+    func delete(
+        _ id: BucketID,
+        _ key: Key,
+        _ condition: Precondition,
+        _ attributes: [UInt8]
+    ) throws -> Outcome {
         guard let bucket = pending.small[id] else { return .noSuchBucket }
         let head = try versions.head(id, key)
         let current = head?.version
@@ -131,7 +136,7 @@ extension IndexWriter {
             try remove(current, versioning: .off)
             try eraseChanges(of: id, key) { $0.target == current.record.stamp }
             // Alone, nothing of the key is left that would queue it.
-            try enqueue(current.record)
+            try enqueueRemoval(of: current.record, attributes)
             return .done(record: nil, removed: current.record)
         }
         guard fits(key) else { return .done(record: nil, removed: nil) }
@@ -144,7 +149,7 @@ extension IndexWriter {
             size: 0,
             etag: ETag(high: 0, low: 0),
             body: .empty,
-            attributes: [],
+            attributes: attributes,
             tags: [],
             modifiedMillis: nowMillis,
             op: clock.nextOp()
@@ -167,7 +172,7 @@ extension IndexWriter {
         }
         try remove(found.row, versioning: bucket.versioning)
         try eraseChanges(of: id, key) { $0.target == found.row.record.stamp }
-        try enqueue(found.row.record)
+        try enqueueRemoval(of: found.row.record, [])
         return .done(record: nil, removed: found.row.record)
     }
 
@@ -184,7 +189,7 @@ extension IndexWriter {
         } else {
             try rewrite(shown)
         }
-        try enqueue(found.row.record)
+        try enqueueRemoval(of: found.row.record, [])
         return .done(record: shown.record, removed: nil)
     }
 }

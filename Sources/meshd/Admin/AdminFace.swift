@@ -135,10 +135,11 @@ struct AdminError: Error, Sendable {
         case AccessError.noSuchKey(let id): self.init(.notFound, "no_such_key", "there is no access key \(id)")
         case AccessError.keyExists(let id): self.init(.conflict, "key_exists", "there is an access key \(id) already")
         case AccessError.invalid(let what): self.init(.badRequest, "invalid", what)
-        case RuleError.noSuchRule(let id): self.init(.notFound, "no_such_rule", "there is no replication rule \(id)")
-        case RuleError.invalid(let what): self.init(.badRequest, "invalid", what)
-        case RuleError.busy: self.init(.conflict, "busy", "others changed the same rule at the same time; try again")
         case AccessError.busy(let id): self.init(.conflict, "busy", "\(id) was changed by others at the same time")
+        case ReplicationError.noSuchRule(let id):
+            self.init(.notFound, "no_such_rule", "there is no replication rule \(id)")
+        case ReplicationError.invalid(let what): self.init(.badRequest, "invalid", what)
+        case ReplicationError.busy: self.init(.conflict, "busy", "the rule was changed by others at the same time")
         case StoreError.diskFull(let free):
             self.init(
                 .init(code: 507, reasonPhrase: "Insufficient Storage"),

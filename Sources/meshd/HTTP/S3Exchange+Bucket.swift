@@ -61,7 +61,9 @@ extension S3Exchange {
         let bucket = try await bucket(for: .read)
         var head = head(200)
         head.add("x-amz-bucket-region", face.settings.region)
-        if let place = await face.place(bucket.name) { head.add("x-mesh-bucket", place) }
+        if let place = await face.place(bucket.name) {
+            head.add(name: "\(ReplicationOrigin.placeHeader)", value: place)
+        }
         try await answer(head)
     }
 

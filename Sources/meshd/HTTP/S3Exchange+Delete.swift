@@ -7,12 +7,17 @@ extension S3Exchange {
     func deleteObject() async throws {
         let bucket = try await bucket(for: .write)
         var condition = try WriteConditions.deletePrecondition(headers)
+        var attributes: [UInt8] = []
         if let origin = try ObjectAttributes.origin(headers) {
-            guard request.version == .current else { throw S3Error.unsupported(.header, "\(ReplicaOrigin.header)") }
+            guard request.version == .current else { throw S3Error.unsupported(.header, "\(ReplicationOrigin.header)") }
             condition = try await replicaCondition(of: origin, in: bucket, condition)
+            // Who deleted it is not told of it again.
+            var carried = ObjectAttributes()
+            carried.origin = origin
+            attributes = carried.encoded
         }
         let outcome = try await coordinator.commit(
-            Self.deletion(in: bucket, objectKey, request.version, condition),
+            Self.deletion(in: bucket, objectKey, request.version, condition, attributes),
             asked
         )
         var head = head(204)
@@ -35,10 +40,12 @@ extension S3Exchange {
         in bucket: Bucket,
         _ key: Key,
         _ version: VersionSelector,
-        _ condition: Precondition
+        _ condition: Precondition,
+        _ attributes: [UInt8] = []
     ) -> Mutation {
         version == .current
-            ? .delete(bucket.id, key, condition) : .deleteVersion(bucket.id, key, version, condition)
+            ? .delete(bucket.id, key, condition, attributes: attributes)
+            : .deleteVersion(bucket.id, key, version, condition)
     }
 
     /// Up to 1,000 keys in one request. All changes are queued at once and share the committer's batches.

@@ -127,7 +127,7 @@ extension S3Exchange {
         if let value = value("expires", attributes.expires) { head.add("Expires", value) }
         if let value = attributes.websiteRedirect { head.add("x-amz-website-redirect-location", value) }
         for item in attributes.metadata { head.add(name: "x-amz-meta-" + item.name, value: item.value) }
-        if let origin = attributes.origin { head.add(name: "\(ReplicaOrigin.header)", value: origin.text) }
+        if let origin = attributes.origin { head.add(name: "\(ReplicationOrigin.header)", value: origin.text) }
         if !record.tags.isEmpty, let count = TagSet(encoded: record.tags)?.tags.count {
             head.add("x-amz-tagging-count", count)
         }

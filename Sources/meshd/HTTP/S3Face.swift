@@ -29,7 +29,7 @@ final class S3Face: ServerChildChannel {
     /// False while the node comes into its mesh: a key that it does not have may be good.
     let knowsKeys: @Sendable () -> Bool
     /// What the mesh is called; nil: this node does not know yet.
-    let meshMark: @Sendable () async -> String?
+    let meshPrefix: @Sendable () async -> String?
     /// What every request is answered while this node may not speak for its mesh.
     let objection: @Sendable () -> S3Error?
     let settings: Settings
@@ -44,7 +44,7 @@ final class S3Face: ServerChildChannel {
         coordinator: Coordinator,
         accessKeys: AccessKeys,
         knowsKeys: @escaping @Sendable () -> Bool,
-        meshMark: @escaping @Sendable () async -> String?,
+        meshPrefix: @escaping @Sendable () async -> String?,
         objection: @escaping @Sendable () -> S3Error?,
         settings: Settings,
         metrics: RequestMetrics,
@@ -54,7 +54,7 @@ final class S3Face: ServerChildChannel {
         self.coordinator = coordinator
         self.accessKeys = accessKeys
         self.knowsKeys = knowsKeys
-        self.meshMark = meshMark
+        self.meshPrefix = meshPrefix
         self.objection = objection
         self.settings = settings
         self.metrics = metrics
@@ -65,7 +65,7 @@ final class S3Face: ServerChildChannel {
 
     /// What a bucket is called among those of all meshes.
     func place(_ bucket: String) async -> String? {
-        await meshMark().map { ReplicaOrigin.place(mesh: $0, bucket: bucket) }
+        await meshPrefix().map { ReplicationOrigin.place(mesh: $0, bucket: bucket) }
     }
 
     /// Whether clients speak TLS with this face.

@@ -24,7 +24,7 @@ extension AdminFace {
         }
         rules.post(":rule/retry") { _, context in
             let rule = try ownRule(of: context)
-            _ = await node.ask(.hurryRule(rule.id), of: await present())
+            _ = await node.ask(.retryReplication(rule.id), of: await present())
             return try await answer(to: rule)
         }
         rules.post(":rule/resync") { _, context in
@@ -36,7 +36,7 @@ extension AdminFace {
     private func rule(of context: AdminContext) throws -> ReplicationRule {
         let name = try context.parameters.require("rule")
         guard let rule = ReplicationRule.id(named: name).flatMap({ node.rules.rule($0) }) else {
-            throw RuleError.noSuchRule(String(name.prefix(64)))
+            throw ReplicationError.noSuchRule(String(name.prefix(64)))
         }
         return rule
     }
@@ -53,7 +53,7 @@ extension AdminFace {
         let bucket = try await bucket(new.bucket)
         try demand(.owner, on: bucket, of: context)
         let rule = try new.rule(of: bucket)
-        if let fault = rule.fault { throw RuleError.invalid(fault) }
+        if let fault = rule.fault { throw ReplicationError.invalid(fault) }
         try await look(at: rule, of: bucket, isUnchecked: new.unchecked ?? false)
         try await node.rules.add(rule)
         return try await answer(to: rule, status: .created)
@@ -63,13 +63,13 @@ extension AdminFace {
     private func look(at rule: ReplicationRule, of bucket: Bucket, isUnchecked: Bool) async throws {
         guard let cluster = node.cluster else { throw MeshError.stopped }
         let place: String?
-        do throws(ReplicaFailure) {
+        do throws(ReplicationFailure) {
             place = try await cluster.target(of: rule.target).place()
         } catch {
             if isUnchecked { return }
             throw AdminError(.conflict, "target_refused", error.sentence)
         }
-        let own = ReplicaOrigin.place(mesh: try await node.meshMark(), bucket: bucket.name)
+        let own = ReplicationOrigin.place(mesh: try await node.meshPrefix(), bucket: bucket.name)
         guard place != own else {
             throw AdminError(.conflict, "loop", "the target is the bucket \(bucket.name) itself")
         }
@@ -82,13 +82,13 @@ extension AdminFace {
     }
 
     private func answer(to rule: ReplicationRule, status: HTTPResponse.Status = .ok) async throws -> Response {
-        guard let answer = await answers(to: [rule]).first else { throw RuleError.noSuchRule(rule.name) }
+        guard let answer = await answers(to: [rule]).first else { throw ReplicationError.noSuchRule(rule.name) }
         return try Self.yes(answer, status: status)
     }
 
     private func answers(to rules: [ReplicationRule]) async -> [RuleAnswer] {
         guard !rules.isEmpty else { return [] }
-        var reports: [String: [(node: String, report: RuleReport)]] = [:]
+        var reports: [String: [(node: String, report: ReplicationReport)]] = [:]
         var unanswered: [String] = []
         let presence = (try? node.mesh())?.presence
         for (id, said) in await node.ask(.replication, of: await present()) {
@@ -121,7 +121,7 @@ extension NewRule {
             createdMillis: JSON.nowMillis(),
             target: ReplicationRule.Target(
                 endpoint: endpoint.hasSuffix("/") ? String(endpoint.dropLast()) : endpoint,
-                region: region ?? "us-east-1",
+                region: region ?? ReplicationRule.Target.regionDefault,
                 bucket: targetBucket ?? bucket.name,
                 prefix: targetPrefix ?? "",
                 accessKey: accessKey,
@@ -140,7 +140,7 @@ extension NewRule {
 extension RuleChange {
     func apply(to rule: inout ReplicationRule) throws {
         guard (accessKey == nil) == (secretKey == nil) else {
-            throw RuleError.invalid("another key of the target needs both its id and its secret")
+            throw ReplicationError.invalid("another key of the target needs both its id and its secret")
         }
         if let intervalSeconds { rule.schedule = try ReplicationRule.Schedule(seconds: intervalSeconds) }
         if let deletes { rule.copiesDeletes = deletes }
@@ -160,7 +160,7 @@ extension ReplicationRule.Schedule {
             return
         }
         guard let seconds = UInt32(exactly: seconds) else {
-            throw RuleError.invalid("an interval is a number of seconds, 0 for a continuous rule")
+            throw ReplicationError.invalid("an interval is a number of seconds, 0 for a continuous rule")
         }
         self = .interval(seconds)
     }

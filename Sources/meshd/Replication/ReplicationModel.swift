@@ -18,7 +18,7 @@ struct RuleAnswer: Codable, Sendable {
     struct Failure: Codable, Sendable {
         var at: String
         var node: String
-        /// Nil: it is the target's.
+        /// Nil: no single key is at fault.
         var key: String?
         var message: String
     }
@@ -75,7 +75,7 @@ struct RulesAnswer: Codable, Sendable {
     var rules: [RuleAnswer]
 }
 
-/// What is left out is as `ReplicationRule` has it by itself.
+/// What is left out is as `ReplicationRule` has it by itself; the region is `Target.regionDefault`.
 struct NewRule: Codable, Sendable {
     var bucket: String
     var prefix: String?

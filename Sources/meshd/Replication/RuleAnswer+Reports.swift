@@ -9,11 +9,11 @@ extension RuleAnswer {
         _ rule: ReplicationRule,
         bucket: String,
         copies: Int,
-        reports: [(node: String, report: RuleReport)],
+        reports: [(node: String, report: ReplicationReport)],
         unanswered: [String],
         nowMillis: UInt64
     ) {
-        func sum<Number: AdditiveArithmetic>(_ part: (RuleReport) -> Number) -> Number {
+        func sum<Number: AdditiveArithmetic>(_ part: (ReplicationReport) -> Number) -> Number {
             reports.reduce(.zero) { $0 + part($1.report) }
         }
         let all = sum(\.queued)

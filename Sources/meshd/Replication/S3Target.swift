@@ -12,7 +12,7 @@ import Synchronization
 ///
 /// Addresses are in the style of paths. A body goes as it is read, with the MD5 that it has to have in its head where
 /// that is known; else its parts are compared with what the target says it got.
-struct S3Target: ReplicaTarget {
+struct S3Target: ReplicationTarget {
     /// Objects without a known MD5 go in parts from here on: a part that broke is sent again, and not the whole.
     static let partedBytesMin: UInt64 = 8 << 20
     /// All others from here on.
@@ -46,7 +46,7 @@ struct S3Target: ReplicaTarget {
     private let tls: TLSConfiguration?
 
     /// Throws when the certificate cannot be read.
-    init(_ rule: ReplicationRule.Target, client: HTTPClient) throws(ReplicaFailure) {
+    init(_ rule: ReplicationRule.Target, client: HTTPClient) throws(ReplicationFailure) {
         self.client = client
         self.rule = rule
         signer = S3Signer(accessKey: rule.accessKey, secret: rule.secret.revealed, region: rule.region)
@@ -61,13 +61,14 @@ struct S3Target: ReplicaTarget {
 
     // MARK: What a rule needs
 
-    func place() async throws(ReplicaFailure) -> String? {
+    func place() async throws(ReplicationFailure) -> String? {
         let answer = try await send(.HEAD, path: nil)
-        guard answer.isGood else { throw answer.failure(about: "the bucket \(rule.bucket)") }
-        return answer.headers.first(name: "\(ReplicaOrigin.placeHeader)")
+        // An answer to HEAD has no document that says more.
+        guard answer.isGood else { throw .refused("the bucket \(rule.bucket) is answered with \(answer.status)") }
+        return answer.headers.first(name: "\(ReplicationOrigin.placeHeader)")
     }
 
-    func look(_ key: String) async throws(ReplicaFailure) -> TargetObject? {
+    func look(_ key: String) async throws(ReplicationFailure) -> TargetObject? {
         let answer = try await send(.HEAD, path: key)
         if answer.status == 404 { return nil }
         guard answer.isGood else { throw answer.failure(about: "reading") }
@@ -76,13 +77,13 @@ struct S3Target: ReplicaTarget {
         return TargetObject(
             size: described["content-length"].flatMap { UInt64($0) } ?? 0,
             etag: (described["etag"] ?? "").filter { $0 != "\"" },
-            origin: described["\(ReplicaOrigin.header)"].flatMap { ReplicaOrigin(text: $0) },
+            origin: described["\(ReplicationOrigin.header)"].flatMap { ReplicationOrigin(text: $0) },
             tagsCount: described["x-amz-tagging-count"].flatMap { Int($0) } ?? 0,
             headers: described
         )
     }
 
-    func put(_ object: OutgoingObject) async throws(ReplicaFailure) {
+    func put(_ object: OutgoingObject) async throws(ReplicationFailure) {
         let isParted = object.size >= (object.md5 == nil ? Self.partedBytesMin : Self.wholeBytesMax)
         if isParted { return try await putParts(of: object) }
         let body = OutgoingBody(object, 0..<object.size)
@@ -93,21 +94,21 @@ struct S3Target: ReplicaTarget {
         try body.check(answer)
     }
 
-    func delete(_ key: String, _ origin: ReplicaOrigin) async throws(ReplicaFailure) {
-        let answer = try await send(.DELETE, path: key, headers: [("\(ReplicaOrigin.header)", origin.text)])
+    func delete(_ key: String, _ origin: ReplicationOrigin) async throws(ReplicationFailure) {
+        let answer = try await send(.DELETE, path: key, headers: [("\(ReplicationOrigin.header)", origin.text)])
         guard answer.isGood || answer.code == "NoSuchKey" else { throw answer.failure(about: "deleting") }
     }
 
     private static func describing(_ object: OutgoingObject) -> [(String, String)] {
         var headers = object.headers.map { ($0.name, $0.value) }
         if let tagging = object.tagging { headers.append(("x-amz-tagging", tagging)) }
-        headers.append(("\(ReplicaOrigin.header)", object.origin.text))
+        headers.append(("\(ReplicationOrigin.header)", object.origin.text))
         return headers
     }
 
     // MARK: Parts
 
-    private func putParts(of object: OutgoingObject) async throws(ReplicaFailure) {
+    private func putParts(of object: OutgoingObject) async throws(ReplicationFailure) {
         let begun = try await send(.POST, path: object.key, query: "uploads=", headers: Self.describing(object))
         guard begun.isGood, let upload = begun.text(of: "UploadId") else { throw begun.failure(about: "writing") }
         do {
@@ -124,7 +125,8 @@ struct S3Target: ReplicaTarget {
             try await complete(object, upload, tags)
         } catch {
             // What was sent so far is of no use. Should this fail too, the target's own rules take it away.
-            _ = try? await send(.DELETE, path: object.key, query: "uploadId=\(Self.encoded(upload))")
+            // In a task of its own: this one may be cancelled, and then it could not say so.
+            Task { _ = try? await send(.DELETE, path: object.key, query: "uploadId=\(Self.encoded(upload))") }
             throw error
         }
     }
@@ -134,12 +136,12 @@ struct S3Target: ReplicaTarget {
         _ range: Range<UInt64>,
         _ number: Int,
         _ upload: String
-    ) async throws(ReplicaFailure) -> String {
+    ) async throws(ReplicationFailure) -> String {
         let query = "partNumber=\(number)&uploadId=\(Self.encoded(upload))"
         var turn = 0
         while true {
             turn += 1
-            do throws(ReplicaFailure) {
+            do throws(ReplicationFailure) {
                 let body = OutgoingBody(object, range)
                 let answer = try await send(.PUT, path: object.key, query: query, body: body)
                 guard answer.isGood, let tag = answer.headers.first(name: "etag") else {
@@ -157,7 +159,7 @@ struct S3Target: ReplicaTarget {
         _ object: OutgoingObject,
         _ upload: String,
         _ tags: [String]
-    ) async throws(ReplicaFailure) {
+    ) async throws(ReplicationFailure) {
         let parts = tags.enumerated().map { number, tag in
             let tag = tag.replacing("&", with: "&amp;").replacing("\"", with: "&quot;").replacing("<", with: "&lt;")
             return "<Part><PartNumber>\(number + 1)</PartNumber><ETag>\(tag)</ETag></Part>"
@@ -168,7 +170,7 @@ struct S3Target: ReplicaTarget {
             .POST,
             path: object.key,
             query: "uploadId=\(Self.encoded(upload))",
-            headers: [("content-type", "application/xml"), ("\(ReplicaOrigin.header)", object.origin.text)],
+            headers: [("content-type", "application/xml"), ("\(ReplicationOrigin.header)", object.origin.text)],
             document: bytes
         )
         // The answer begins before the target is done: an error may come in a good one.
@@ -186,7 +188,7 @@ struct S3Target: ReplicaTarget {
         headers: [(String, String)] = [],
         body: OutgoingBody? = nil,
         document: ByteBuffer? = nil
-    ) async throws(ReplicaFailure) -> TargetAnswer {
+    ) async throws(ReplicationFailure) -> TargetAnswer {
         var target = "/" + Self.encoded(rule.bucket)
         if let key { target += "/" + PercentCoding.encode(key, keepSlash: true) }
         if let query { target += "?" + query }
@@ -268,14 +270,15 @@ struct TargetAnswer: Sendable {
     ]
 
     /// What an answer that is not good means.
-    func failure(about what: String) -> ReplicaFailure {
+    func failure(about what: String) -> ReplicationFailure {
         if Self.supersededCodes.contains(code) { return .superseded }
         var words = "\(what) is answered with \(status)"
         if !code.isEmpty { words += " \(code.prefix(64))" }
         if let message = text(of: "Message") { words += ": \(message.prefix(256))" }
         if let region = headers.first(name: "x-amz-bucket-region"), !isGood { words += " (its region is \(region))" }
         let isOfTarget =
-            status >= 500 || [301, 302, 307, 308, 401, 403, 429].contains(status) || Self.targetCodes.contains(code)
+            (status >= 500 && status != 501) || [301, 302, 307, 308, 401, 403, 429].contains(status)
+            || Self.targetCodes.contains(code)
             || (status == 404 && code.isEmpty)
         return isOfTarget ? .refused(words) : .object(words)
     }
@@ -288,7 +291,7 @@ struct OutgoingBody: AsyncSequence, Sendable {
     /// What became of a reading; one reader at a time.
     private final class Course: Sendable {
         let digest = BodyDigest(checksum: nil, sha256: false)
-        let failure = Mutex<ReplicaFailure?>(nil)
+        let failure = Mutex<ReplicationFailure?>(nil)
     }
 
     private let object: OutgoingObject
@@ -303,16 +306,15 @@ struct OutgoingBody: AsyncSequence, Sendable {
     var count: UInt64 { UInt64(range.count) }
 
     /// Why it could not be read.
-    var failure: ReplicaFailure? { course.failure.withLock { $0 } }
+    var failure: ReplicationFailure? { course.failure.withLock { $0 } }
 
     /// Whether the target says that it got these bytes. One that encrypts has other tags.
-    func check(_ answer: TargetAnswer) throws(ReplicaFailure) {
+    func check(_ answer: TargetAnswer) throws(ReplicationFailure) {
         let tag = (answer.headers.first(name: "etag") ?? "").filter { $0 != "\"" }
         let isPlain = tag.utf8.count == 32 && answer.headers.first(name: "x-amz-server-side-encryption") == nil
         let md5 = course.digest.finish().md5
-        let own = md5.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
-        guard isPlain, tag.lowercased() != own else { return }
-        throw .unreachable("it got other bytes than were sent")
+        guard isPlain, tag.lowercased() != Hex.encode(md5) else { return }
+        throw .object("it says that it got other bytes than were sent")
     }
 
     func makeAsyncIterator() -> Iterator { Iterator(body: self, offset: range.lowerBound) }

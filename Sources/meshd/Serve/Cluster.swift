@@ -19,7 +19,7 @@ final class Cluster: Sendable {
     let enquiries: Enquiries
     let replicator: Replicator
     /// The way to where rules send, while this node works at them.
-    private let targets: TargetDoor
+    private let targets: TargetClient
     private let node: Node
     private let begun = ContinuousClock.now
 
@@ -71,18 +71,19 @@ final class Cluster: Sendable {
         self.enquiries = enquiries
         links.serve(Enquiries.method) { peer, bytes, done in enquiries.serve(bytes, from: peer, done) }
         ReplicaService.serve(links, node.holder)
-        let targets = TargetDoor()
+        let targets = TargetClient()
         self.targets = targets
         replicator = Replicator(
             rules: node.rules,
             store: node.store,
             coordinator: node.coordinator,
             links: links,
-            meshID: { [weak node] in
+            meshPrefix: { [weak node] in
                 guard let node else { throw MeshError.stopped }
-                return try await node.meshMark()
+                return try await node.meshPrefix()
             },
-            makeTarget: { rule throws(ReplicaFailure) in try targets.target(of: rule.target) }
+            isUsable: { [weak members] in members?.presence[$0]?.isUsable == true },
+            makeTarget: { rule throws(ReplicationFailure) in try targets.target(of: rule.target) }
         )
         for method in RepairMethod.allCases {
             links.serve(method.rawValue, isOpen: method.isOpen) { asker, payload, done in
@@ -122,7 +123,7 @@ final class Cluster: Sendable {
     private func replicate() async { await targets.open { await replicator.run() } }
 
     /// The way to where a rule sends.
-    func target(of rule: ReplicationRule.Target) throws(ReplicaFailure) -> S3Target { try targets.target(of: rule) }
+    func target(of rule: ReplicationRule.Target) throws(ReplicationFailure) -> S3Target { try targets.target(of: rule) }
 
     private func expire() async {
         while !Task.isCancelled {

@@ -81,7 +81,7 @@ extension Node {
         case .replication:
             guard let replicator = cluster?.replicator else { return .refused("it takes no part in the mesh") }
             return .rules(replicator.reports)
-        case .hurryRule(let rule):
+        case .retryReplication(let rule):
             guard let replicator = cluster?.replicator else { return .refused("it takes no part in the mesh") }
             replicator.hurry(rule)
             return .done
@@ -97,7 +97,8 @@ extension Node {
         case .pauseRepair: repair.pace.pause()
         case .resumeRepair: repair.pace.resume()
         case .limitRepair(let limit): repair.pace.setLimit(limit)
-        default: return .refused("this is no order")
+        case .condition, .holding, .events, .history, .diagnose, .rehearse, .replication, .retryReplication:
+            return .refused("this is no order")
         }
         return .done
     }

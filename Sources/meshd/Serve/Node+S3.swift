@@ -12,7 +12,7 @@ extension Node {
             coordinator: coordinator,
             accessKeys: accessKeys,
             knowsKeys: { [weak self] in self?.knowsKeys ?? false },
-            meshMark: { [weak self] in try? await self?.meshMark() },
+            meshPrefix: { [weak self] in try? await self?.meshPrefix() },
             objection: { [weak self] in self?.objection },
             settings: S3Face.Settings(
                 region: settings.region,
@@ -28,7 +28,7 @@ extension Node {
     }
 
     /// The first 16 digits of the mesh's name: enough to tell meshes apart. Throws while this node takes no part.
-    func meshMark() async throws -> String { try await String("\(mesh().meshID())".prefix(16)) }
+    func meshPrefix() async throws -> String { try await String("\(mesh().meshID())".prefix(16)) }
 
     /// What every S3 request is answered while this node may not speak for its mesh.
     var objection: S3Error? {

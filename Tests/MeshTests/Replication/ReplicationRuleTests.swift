@@ -73,20 +73,20 @@ import Testing
     @Test("what is there goes to a feed unless the rule wants new objects only, and then with a resync")
     func feeds() {
         let only = Self.rule { $0.round = 0 }
-        #expect(only.feed.sinceMillis == only.createdMillis && only.feed.prefix == Array("photos/ä".utf8))
+        #expect(only.feed.sinceMillis == only.createdMillis - 60_000 && only.feed.prefix == Array("photos/ä".utf8))
         #expect(Self.rule { ($0.copiesExisting, $0.round) = (true, 0) }.feed.sinceMillis == 0)
         #expect(Self.rule().feed.sinceMillis == 0 && Self.rule().feed != only.feed)
     }
 
     @Test("where an object comes from is read back as written; what is not is refused")
     func origins() throws {
-        let origin = ReplicaOrigin(millis: 5, path: ["aa/one", "bb/two"])
-        #expect(origin.text == "5 aa/one,bb/two" && ReplicaOrigin(text: origin.text) == origin)
+        let origin = ReplicationOrigin(millis: 5, path: ["aa/one", "bb/two"])
+        #expect(origin.text == "5 aa/one,bb/two" && ReplicationOrigin(text: origin.text) == origin)
         #expect(origin.passing("cc/three").path == ["aa/one", "bb/two", "cc/three"])
         for wrong in [
             "", "5", "5 ", "x aa/b", "5 aa", "5 aa/b,", "5 /b", "5 a/", "5 a/b/c", "5 a/b c/d", "-1 a/b", "5  a/b",
             "5 " + Array(repeating: "a/b", count: 9).joined(separator: ","), "5 a/\u{1}",
-        ] { #expect(ReplicaOrigin(text: wrong) == nil, "\(wrong)") }
+        ] { #expect(ReplicationOrigin(text: wrong) == nil, "\(wrong)") }
         var attributes = ObjectAttributes()
         attributes.origin = origin
         #expect(ObjectAttributes(encoded: attributes.encoded) == attributes)
@@ -96,16 +96,18 @@ import Testing
 
     @Test("of two writes the newer wins, and of two in one millisecond the same one everywhere")
     func newer() {
-        let a = ReplicaOrigin(millis: 5, path: ["aa/x"])
-        let b = ReplicaOrigin(millis: 5, path: ["bb/x"])
-        #expect(ReplicaOrigin(millis: 6, path: ["aa/x"]).isNewer(than: b) && b.isNewer(than: a) && !a.isNewer(than: b))
+        let a = ReplicationOrigin(millis: 5, path: ["aa/x"])
+        let b = ReplicationOrigin(millis: 5, path: ["bb/x"])
+        #expect(
+            ReplicationOrigin(millis: 6, path: ["aa/x"]).isNewer(than: b) && b.isNewer(than: a) && !a.isNewer(than: b)
+        )
         #expect(!a.isNewer(than: a))
     }
 
     @Test("notices of the outbox survive their road, and cut or long ones are refused")
     func notices() throws {
         let entries = (0..<3).map {
-            OutboxEntry(key: Key("k\($0)"), stamp: Stamp(t: UInt64($0), w: 2, q: 3))
+            OutboxEntry(key: Key("k\($0)"), stamp: Stamp(t: UInt64($0), w: 2, q: 3), changedMillis: 4, deletion: [5])
         }
         let notice = OutboxNotice(feed: 9, entries)
         #expect(try OutboxNotice(wire: notice.wireBytes) == notice)
@@ -114,7 +116,10 @@ import Testing
             let cut = try #require(bytes.getSlice(at: 0, length: count))
             #expect(throws: WireError.self) { try OutboxNotice(wire: cut) }
         }
-        let many = OutboxNotice(feed: 9, (0..<257).map { OutboxEntry(key: Key("k\($0)"), stamp: .zero) })
+        let many = OutboxNotice(
+            feed: 9,
+            (0..<257).map { OutboxEntry(key: Key("k\($0)"), stamp: .zero, changedMillis: 0) }
+        )
         #expect(throws: WireError.self) { try OutboxNotice(wire: many.wireBytes) }
         #expect(try OutboxAnswer(wire: OutboxAnswer(isDone: true, fresh: 7).wireBytes).fresh == 7)
     }
@@ -130,7 +135,7 @@ import Testing
                 md5: md5,
                 headers: [(name: "content-type", value: "a/b"), (name: "x-amz-meta-c", value: "d")],
                 tagging: tagging,
-                origin: ReplicaOrigin(millis: 1, path: ["a/b"])
+                origin: ReplicationOrigin(millis: 1, path: ["a/b"])
             ) { _, _ in ByteBuffer() }
         }
         var there = TargetObject(
@@ -147,9 +152,9 @@ import Testing
         there.tagsCount = 0
         there.headers["x-amz-meta-c"] = "e"
         #expect(!there.equals(object(md5: md5)))
-        there.origin = ReplicaOrigin(millis: 1, path: ["a/b"])
+        there.origin = ReplicationOrigin(millis: 1, path: ["a/b"])
         #expect(there.equals(object(md5: nil)))
-        there.origin = ReplicaOrigin(millis: 2, path: ["a/b"])
+        there.origin = ReplicationOrigin(millis: 2, path: ["a/b"])
         #expect(!there.equals(object(md5: nil)))
     }
 }

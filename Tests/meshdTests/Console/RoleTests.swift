@@ -16,7 +16,8 @@ import Testing
             "patch cluster/nodes/x", "post cluster/nodes/x/drain", "post cluster/nodes/x/forget",
             "post cluster/nodes/x/join", "post cluster/nodes/x/remove", "post cluster/nodes/x/replace",
             "post cluster/nodes/x/resume", "post cluster/rehearsal", "post cluster/repair/limit",
-            "post cluster/repair/x",
+            "post cluster/repair/x", "post replication", "patch replication/x", "delete replication/x",
+            "post replication/x/resync", "post replication/x/retry",
         ]
         let admins: Set = [
             "post cluster/activation", "post cluster/activation/cancel", "post cluster/layout/recover",

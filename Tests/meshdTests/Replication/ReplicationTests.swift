@@ -144,7 +144,7 @@ import Testing
                     md5: nil,
                     headers: [(name: "content-type", value: "a/b")],
                     tagging: nil,
-                    origin: ReplicaOrigin(millis: 1, path: ["else/where"])
+                    origin: ReplicationOrigin(millis: 1, path: ["else/where"])
                 ) { offset, limit in ByteBuffer(bytes: large[Int(offset)..<min(Int(limit), Int(offset) + 300_000)]) }
             )
             let rule = try await pair.add(pair.newRule(to: b), at: a)
@@ -190,6 +190,12 @@ import Testing
             // Deleted by the one that did not write it.
             try await pair.wait(back, at: b) { $0.state == .caughtUp && $0.objectsSent >= 11 }
             try await pair.delete("b4", at: a)
+            // Written again as soon as the other store has deleted it, too: that deletion does not come back.
+            try await pair.delete("a5", at: a)
+            for _ in 0..<200 where try await pair.record("a5", at: b) != nil {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            try await pair.put("a5", [1, 5], at: a)
             var sent: [UInt64] = []
             for _ in 0..<4 {
                 let one = try await pair.wait(there, at: a)
@@ -220,24 +226,26 @@ import Testing
                     md5: nil,
                     headers: [(name: "content-type", value: "a/b")],
                     tagging: nil,
-                    origin: ReplicaOrigin(millis: millis, path: path)
+                    origin: ReplicationOrigin(millis: millis, path: path)
                 ) { _, _ in ByteBuffer(bytes: [byte]) }
             }
-            try await target.put(object(2_000, ["x/y"], byte: 2))
-            for refused in [object(1_000, ["x/y"], byte: 1), object(3_000, ["x/y", place], byte: 3)] {
-                await #expect(throws: ReplicaFailure.superseded) { try await target.put(refused) }
+            try await target.put(object(20_000, ["x/y"], byte: 2))
+            for refused in [object(9_999, ["x/y"], byte: 1), object(30_000, ["x/y", place], byte: 3)] {
+                await #expect(throws: ReplicationFailure.superseded) { try await target.put(refused) }
             }
-            await #expect(throws: ReplicaFailure.superseded) {
-                try await target.delete("k", ReplicaOrigin(millis: 1_999, path: ["x/y"]))
+            await #expect(throws: ReplicationFailure.superseded) {
+                try await target.delete("k", ReplicationOrigin(millis: 9_999, path: ["x/y"]))
             }
             #expect(try await pair.bytes("k", at: pair.b) == [2])
             let look = try #require(try await target.look("k"))
-            #expect(look.origin == ReplicaOrigin(millis: 2_000, path: ["x/y"]) && look.size == 1)
-            try await target.delete("k", ReplicaOrigin(millis: 2_001, path: ["x/y"]))
+            #expect(look.origin == ReplicationOrigin(millis: 20_000, path: ["x/y"]) && look.size == 1)
+            try await target.delete("k", ReplicationOrigin(millis: 20_001, path: ["x/y"]))
             #expect(try await target.look("k") == nil)
             // What a client wrote itself counts as of then.
             try await pair.put("k", [9], at: pair.b)
-            await #expect(throws: ReplicaFailure.superseded) { try await target.put(object(4_000, ["x/y"], byte: 4)) }
+            await #expect(throws: ReplicationFailure.superseded) {
+                try await target.put(object(40_000, ["x/y"], byte: 4))
+            }
         }
     }
 

@@ -22,7 +22,7 @@ package enum Enquiry: Codable, Sendable, Equatable {
     /// How far are you with the rules?
     case replication
     /// Try this rule again at once.
-    case hurryRule(UInt64)
+    case retryReplication(UInt64)
     /// Take part in a rehearsal.
     case rehearse(RehearsalCall)
 
@@ -55,7 +55,7 @@ package enum EnquiryAnswer: Codable, Sendable, Equatable {
     case history(HistoryReport)
     /// One for each look.
     case diagnoses([Diagnosis])
-    case rules([RuleReport])
+    case rules([ReplicationReport])
     /// In words for people.
     case refused(String)
 

@@ -1,9 +1,9 @@
 import ArgumentParser
 
-/// `chaos copies`: a mesh sends a bucket to another one while nodes of both are killed; at the end both have the same.
-struct CopiesCommand: AsyncParsableCommand {
+/// `chaos replicate`: a mesh sends a bucket to another one while nodes of both are killed; at the end both have the same.
+struct ReplicateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "copies",
+        commandName: "replicate",
         abstract: "Let a replication rule copy a bucket to another mesh while nodes of both are killed."
     )
 
@@ -34,7 +34,7 @@ struct CopiesCommand: AsyncParsableCommand {
     func run() async throws {
         let ways = bothWays ? "both ways" : "one way"
         try await Run.judge(options, "\(nodes) nodes to \(targets), \(ways), \(seconds) s, kills: \(kills)") { run in
-            let trial = CopiesTrial(
+            let trial = ReplicationTrial(
                 nodes: (nodes, targets),
                 seconds: seconds,
                 isBothWays: bothWays,

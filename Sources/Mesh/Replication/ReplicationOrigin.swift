@@ -1,6 +1,6 @@
 /// Where an object comes from that another store sent: who has had it, and when it was written first. It goes along in a
 /// header, is kept with the object, and so keeps rules from sending anything in circles.
-package struct ReplicaOrigin: Hashable, Sendable {
+package struct ReplicationOrigin: Hashable, Sendable {
     /// The header that carries it.
     package static let header: StaticString = "x-mesh-replica"
     /// The answer to a look at a bucket tells its place by this one.
@@ -44,11 +44,18 @@ package struct ReplicaOrigin: Hashable, Sendable {
     }
 
     /// The same for the next one that gets it.
-    package func passing(_ place: String) -> ReplicaOrigin { ReplicaOrigin(millis: millis, path: path + [place]) }
+    package func passing(_ place: String) -> ReplicationOrigin {
+        ReplicationOrigin(millis: millis, path: path + [place])
+    }
+
+    /// The same as if it had been written later.
+    package func later(by more: UInt64) -> ReplicationOrigin {
+        ReplicationOrigin(millis: millis.addingReportingOverflow(more).partialValue, path: path)
+    }
 
     /// Whether it was written after the other one. Of two that were written in one millisecond every store prefers the
     /// same.
-    package func isNewer(than other: ReplicaOrigin) -> Bool {
+    package func isNewer(than other: ReplicationOrigin) -> Bool {
         if millis != other.millis { return millis > other.millis }
         return (path.first ?? "") > (other.path.first ?? "")
     }

@@ -3,7 +3,7 @@ internal import Store
 internal import struct Store.Record
 
 /// Brings a target into the state that a key has here.
-struct ReplicaPush: Sendable {
+struct ReplicationPush: Sendable {
     enum Result: Sendable {
         case sent(bytes: UInt64)
         case deleted
@@ -17,19 +17,19 @@ struct ReplicaPush: Sendable {
 
     let rule: ReplicationRule
     let coordinator: Coordinator
-    let target: any ReplicaTarget
+    let target: any ReplicationTarget
     /// What the bucket is called among all, and what the target is.
     let ownPlace: String
     let targetPlace: String?
 
     /// What counts is how the key is when this returns: it is looked at again behind each sending, because somebody else
     /// may have sent something newer in between.
-    func bring(_ entry: OutboxEntry) async throws(ReplicaFailure) -> Result {
+    func bring(_ entry: OutboxEntry) async throws(ReplicationFailure) -> Result {
         var best = Result.nothing
         for _ in 0..<Self.turnsMax {
             let seen = try await current(entry.key, body: true)
             let result: Result
-            do throws(ReplicaFailure) {
+            do throws(ReplicationFailure) {
                 if let seen {
                     result = try await send(seen, entry)
                 } else {
@@ -37,7 +37,7 @@ struct ReplicaPush: Sendable {
                 }
             } catch {
                 guard error == .superseded else { throw error }
-                return .nothing
+                return best
             }
             if case .nothing = result { return best }
             best = result
@@ -48,7 +48,7 @@ struct ReplicaPush: Sendable {
     }
 
     /// The object of a key; nil: there is none.
-    private func current(_ key: Key, body: Bool) async throws(ReplicaFailure) -> Found? {
+    private func current(_ key: Key, body: Bool) async throws(ReplicationFailure) -> Found? {
         do {
             let found = try await coordinator.find(rule.bucket, key, .current, body: body)
             return found?.record.kind == .object ? found : nil
@@ -57,13 +57,20 @@ struct ReplicaPush: Sendable {
 
     private func name(_ key: Key) -> String { rule.target.prefix + key.text }
 
-    private func send(_ found: Found, _ entry: OutboxEntry) async throws(ReplicaFailure) -> Result {
+    private func send(_ found: Found, _ entry: OutboxEntry) async throws(ReplicationFailure) -> Result {
         let record = found.record
         guard let attributes = ObjectAttributes(encoded: record.attributes),
             let tags = TagSet(encoded: record.tags)
         else { throw .source("its attributes are of an unknown form") }
-        let origin = attributes.origin ?? ReplicaOrigin(millis: record.modifiedMillis, path: [])
-        guard !origin.path.contains(where: { $0 == targetPlace }), origin.path.count < ReplicaOrigin.pathMax else {
+        // As of when the key is so: an older version that came up again is as new as what uncovered it.
+        let written = attributes.origin ?? ReplicationOrigin(millis: 0, path: [])
+        let origin =
+            written.path.isEmpty
+            ? ReplicationOrigin(
+                millis: max(record.stamp.millis, record.modifiedMillis, entry.changedMillis),
+                path: []
+            ) : written
+        guard !origin.path.contains(where: { $0 == targetPlace }), origin.path.count < ReplicationOrigin.pathMax else {
             return .nothing
         }
         let body: BodySource?
@@ -88,15 +95,23 @@ struct ReplicaPush: Sendable {
         return .sent(bytes: record.size)
     }
 
-    private func delete(_ entry: OutboxEntry) async throws(ReplicaFailure) -> Result {
-        guard rule.copiesDeletes else { return .nothing }
+    private func delete(_ entry: OutboxEntry) async throws(ReplicationFailure) -> Result {
+        let path = entry.deletionOrigin.path
+        guard rule.copiesDeletes, !path.contains(where: { $0 == targetPlace }), path.count < ReplicationOrigin.pathMax
+        else { return .nothing }
         let name = name(entry.key)
         // Two that delete for each other would never end.
         guard try await target.look(name) != nil else { return .nothing }
-        // A store that stands alone has no row of a deletion: when it was queued is when it was.
-        let millis = max(entry.stamp.millis, entry.queuedMillis)
-        try await target.delete(name, ReplicaOrigin(millis: millis, path: [ownPlace]))
+        let origin = entry.deletionOrigin
+        try await target.delete(name, origin.passing(ownPlace))
         return .deleted
+    }
+}
+
+extension OutboxEntry {
+    /// Where the deletion of the key comes from, if it was deleted.
+    fileprivate var deletionOrigin: ReplicationOrigin {
+        ObjectAttributes(encoded: deletion)?.origin ?? ReplicationOrigin(millis: changedMillis, path: [])
     }
 }
 

@@ -3,7 +3,7 @@ import Mesh
 import Synchronization
 
 /// Makes the ways to the targets of rules, over one client whose life it has.
-final class TargetDoor: Sendable {
+final class TargetClient: Sendable {
     private let client = Mutex<HTTPClient?>(nil)
 
     /// Keeps the door open while something is done.
@@ -16,7 +16,7 @@ final class TargetDoor: Sendable {
         try? await own.shutdown()
     }
 
-    func target(of rule: ReplicationRule.Target) throws(ReplicaFailure) -> S3Target {
+    func target(of rule: ReplicationRule.Target) throws(ReplicationFailure) -> S3Target {
         guard let client = client.withLock({ $0 }) else { throw .unreachable("this node stops") }
         return try S3Target(rule, client: client)
     }

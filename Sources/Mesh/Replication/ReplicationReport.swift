@@ -1,9 +1,9 @@
 /// How far one node is with a rule. Codable: nodes tell each other in JSON.
-package struct RuleReport: Codable, Sendable, Equatable {
+package struct ReplicationReport: Codable, Sendable, Equatable {
     package struct Failure: Codable, Sendable, Equatable {
         /// Milliseconds since 1970.
         package var millis: UInt64
-        /// Nil: it is the target's.
+        /// Nil: no single key is at fault.
         package var key: String?
         package var sentence: String
     }
@@ -14,7 +14,8 @@ package struct RuleReport: Codable, Sendable, Equatable {
     package var queued = 0
     /// What was there before the rule is still being looked through.
     package var isFilling = false
-    /// When the oldest key was queued that this node is to work at, in milliseconds since 1970; nil: there is none.
+    /// When the oldest key was queued that this node is to work at, or when the last pass began if that left none; in
+    /// milliseconds since 1970. Nil: nothing waits.
     package var oldestMillis: UInt64?
     /// Keys that failed for themselves and wait for another try.
     package var troubles = 0

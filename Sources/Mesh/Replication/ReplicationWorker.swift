@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// Works at one rule on one node, as long as it is not cancelled: fills the outbox, passes over it again and again, sends
 /// what is this node's to send, and tells others what is settled and what is theirs.
-final class RuleWorker: Sendable {
+final class ReplicationWorker: Sendable {
     /// What was there before the rule is queued this far ahead of what is sent.
     private static let filledAhead = 20_000
     private static let fillLimit = 512
@@ -17,12 +17,14 @@ final class RuleWorker: Sendable {
     private let state: Mutex<State>
 
     private struct State {
-        var report: RuleReport
+        var report: ReplicationReport
         var course: ReplicationCourse
-        var target: (target: any ReplicaTarget, place: String?)?
+        var target: (target: any ReplicationTarget, place: String?)?
         /// When the last pass began: what was queued since then is younger.
         var passMillis: UInt64?
         var nextPassMillis: UInt64 = 0
+        /// Where the next pass begins; nil: with the first key.
+        var start: Key?
         /// Somebody asks for a pass now.
         var isHurried = false
     }
@@ -31,11 +33,11 @@ final class RuleWorker: Sendable {
         self.rule = rule
         self.around = around
         self.settings = settings
-        state = Mutex(State(report: RuleReport(rule: rule.name), course: ReplicationCourse(settings)))
+        state = Mutex(State(report: ReplicationReport(rule: rule.name), course: ReplicationCourse(settings)))
     }
 
     /// How far this node is.
-    var report: RuleReport {
+    var report: ReplicationReport {
         let now = WallClock.unixMillis
         var report = state.withLock { state in
             var report = state.report
@@ -45,7 +47,7 @@ final class RuleWorker: Sendable {
             return report
         }
         report.queued = around.store.outboxCounts()[rule.id] ?? 0
-        report.isFilling = around.store.fillingFeeds().contains(rule.id)
+        report.isFilling = around.store.backfillingFeeds().contains(rule.id)
         if report.queued == 0 { report.oldestMillis = nil }
         return report
     }
@@ -59,7 +61,7 @@ final class RuleWorker: Sendable {
         }
     }
 
-    /// What others have settled counts here when there was nothing else to do.
+    /// Takes turns until it is cancelled; rests when one found nothing to do.
     func run() async {
         while !Task.isCancelled {
             do {
@@ -73,20 +75,20 @@ final class RuleWorker: Sendable {
         }
     }
 
-    /// False: there was nothing to do.
+    /// False: nothing was done, and the next one is not urgent.
     private func turn() async throws -> Bool {
         guard isWanted, let layout = around.layout() else { return false }
         let isAhead = around.store.outboxCounts()[rule.id, default: 0] >= Self.filledAhead
-        if !isAhead, around.store.fillingFeeds().contains(rule.id) {
-            _ = try await around.store.fillOutbox(rule.id, limit: Self.fillLimit)
+        if !isAhead, around.store.backfillingFeeds().contains(rule.id) {
+            _ = try await around.store.backfill(rule.id, limit: Self.fillLimit)
         }
         let now = WallClock.unixMillis
         let isDue = state.withLock { !$0.course.rests(nowMillis: now) && $0.nextPassMillis <= now }
         guard isDue, around.store.outboxCounts()[rule.id, default: 0] > 0 else {
-            return !isAhead && around.store.fillingFeeds().contains(rule.id)
+            return !isAhead && around.store.backfillingFeeds().contains(rule.id)
         }
         guard let (target, place) = await connected() else { return false }
-        let push = ReplicaPush(
+        let push = ReplicationPush(
             rule: rule,
             coordinator: around.coordinator,
             target: target,
@@ -105,7 +107,7 @@ final class RuleWorker: Sendable {
     }
 
     /// The target, once it has told its place; nil while it does not.
-    private func connected() async -> (any ReplicaTarget, String?)? {
+    private func connected() async -> (any ReplicationTarget, String?)? {
         if let known = state.withLock({ $0.target }) { return known }
         do {
             let target = try around.makeTarget(rule)
@@ -127,15 +129,18 @@ final class RuleWorker: Sendable {
     }
 
     /// Once over all that waits. Whether there was something to send.
-    private func pass(_ push: ReplicaPush, _ layout: LayoutSight) async throws -> Bool {
-        var after: Key?
+    private func pass(_ push: ReplicationPush, _ layout: LayoutSight) async throws -> Bool {
+        // Behind the key at which the target failed last time: it may be that key, and the others want their turn.
+        let start = state.withLock { $0.start }
+        var after = start
         var isEnd = false
+        var tried: Key?
         // When each key was queued that is not settled yet.
         var left: [Key: UInt64] = [:]
         var waiting: ArraySlice<OutboxEntry> = []
         var settled: [OutboxEntry] = []
         var foundWork = false
-        try await withThrowingTaskGroup(of: (OutboxEntry, ReplicaPush.Result?).self) { tasks in
+        try await withThrowingTaskGroup(of: (OutboxEntry, ReplicationPush.Result?).self) { tasks in
             var busy = 0
             while true {
                 if waiting.isEmpty, !isEnd {
@@ -154,6 +159,7 @@ final class RuleWorker: Sendable {
                 while busy < settings.atOnce, let entry = waiting.popFirst() {
                     busy += 1
                     foundWork = true
+                    tried = entry.key
                     tasks.addTask { (entry, await self.bring(entry, push)) }
                 }
                 if busy == 0 {
@@ -174,11 +180,12 @@ final class RuleWorker: Sendable {
         }
         try await settle(settled, layout)
         let now = WallClock.unixMillis
-        state.withLock { [oldest = left.values.min()] in
+        state.withLock { [oldest = left.values.min(), tried] in
             $0.report.oldestMillis = oldest
-            $0.course.passed(nowMillis: now)
+            $0.start = isResting($0) ? tried : nil
+            if start == nil { $0.course.passed(nowMillis: now) }
         }
-        return foundWork
+        return foundWork || start != nil
     }
 
     /// Who pauses a rule, or takes it away, is obeyed before the next key.
@@ -214,8 +221,8 @@ final class RuleWorker: Sendable {
         }
     }
 
-    private func bring(_ entry: OutboxEntry, _ push: ReplicaPush) async -> ReplicaPush.Result? {
-        do throws(ReplicaFailure) {
+    private func bring(_ entry: OutboxEntry, _ push: ReplicationPush) async -> ReplicationPush.Result? {
+        do throws(ReplicationFailure) {
             let result = try await push.bring(entry)
             state.withLock { state in
                 state.course.succeeded(entry.key)
@@ -236,12 +243,12 @@ final class RuleWorker: Sendable {
         }
     }
 
-    private func note(_ key: Key?, _ failure: ReplicaFailure) {
+    private func note(_ key: Key?, _ failure: ReplicationFailure) {
         let now = WallClock.unixMillis
         state.withLock { state in
-            state.course.failed(key ?? Key(""), failure, nowMillis: now)
+            state.course.failed(key, failure, nowMillis: now)
             state.report.failures += 1
-            state.report.lastFailure = RuleReport.Failure(
+            state.report.lastFailure = ReplicationReport.Failure(
                 millis: now,
                 key: failure.isOfTarget ? nil : key?.text,
                 sentence: failure.sentence
@@ -257,7 +264,7 @@ final class RuleWorker: Sendable {
         try await around.store.settle(entries, of: rule.id)
         var byNode: [NodeID: [OutboxEntry]] = [:]
         for entry in entries {
-            for node in layout.keepers(RowAddress(rule.bucket, entry.key)) where node != layout.own {
+            for node in layout.everyone(RowAddress(rule.bucket, entry.key)) where node != layout.own {
                 byNode[node, default: []].append(entry)
             }
         }
@@ -270,9 +277,11 @@ final class RuleWorker: Sendable {
     private func hand(_ theirs: [NodeID: [OutboxEntry]]) async throws {
         guard !theirs.isEmpty else { return }
         var fresh = 0
+        var last: Key?
         for (node, entries) in theirs {
             guard let answer = await around.tell(node, .handed, OutboxNotice(feed: rule.id, entries)), answer.isDone
             else { continue }
+            last = [last, entries.last?.key].compactMap(\.self).max()
             fresh += Int(answer.fresh)
             let layout = around.layout()
             let strays = entries.filter { entry in
@@ -281,8 +290,7 @@ final class RuleWorker: Sendable {
             }
             try await around.store.settle(strays, of: rule.id)
         }
-        guard let last = theirs.values.compactMap({ $0.last?.key }).max() else { return }
-        state.withLock { [fresh] in
+        state.withLock { [fresh, last] in
             $0.course.handed(upTo: last, fresh: fresh, nowMillis: WallClock.unixMillis)
         }
     }

@@ -1,20 +1,20 @@
 package import NIOCore
 internal import Store
 
-/// Where a rule sends to: one bucket of some S3 store. The driver is behind HTTP; tests have others.
-package protocol ReplicaTarget: Sendable {
-    /// What the bucket is called among all meshes (`ReplicaOrigin.place`); nil: it belongs to none. Throws when it cannot
+/// Where a rule sends to: one bucket of some S3 store. The driver is behind HTTP; tests have one of their own.
+package protocol ReplicationTarget: Sendable {
+    /// What the bucket is called among all meshes (`ReplicationOrigin.place`); nil: it belongs to none. Throws when it cannot
     /// be reached, or the key may not look at it.
-    func place() async throws(ReplicaFailure) -> String?
+    func place() async throws(ReplicationFailure) -> String?
     /// What is there under a key; nil: nothing.
-    func look(_ key: String) async throws(ReplicaFailure) -> TargetObject?
-    func put(_ object: OutgoingObject) async throws(ReplicaFailure)
+    func look(_ key: String) async throws(ReplicationFailure) -> TargetObject?
+    func put(_ object: OutgoingObject) async throws(ReplicationFailure)
     /// - Parameter origin: whoever deleted it, and when.
-    func delete(_ key: String, _ origin: ReplicaOrigin) async throws(ReplicaFailure)
+    func delete(_ key: String, _ origin: ReplicationOrigin) async throws(ReplicationFailure)
 }
 
 /// Why something did not get to its target.
-package enum ReplicaFailure: Error, Sendable, Equatable {
+package enum ReplicationFailure: Error, Sendable, Equatable {
     /// Nobody answers there, or not in time.
     case unreachable(String)
     /// The target refuses everything: no such bucket, no such key, no right, or it fails itself.
@@ -56,7 +56,7 @@ package struct OutgoingObject: Sendable {
     package let headers: [(name: String, value: String)]
     /// As the header `x-amz-tagging` wants them; nil: none.
     package let tagging: String?
-    package let origin: ReplicaOrigin
+    package let origin: ReplicationOrigin
     /// At least one byte from an offset on, never past the limit.
     package let read: @Sendable (_ offset: UInt64, _ limit: UInt64) async throws -> ByteBuffer
 }
@@ -66,12 +66,12 @@ package struct TargetObject: Sendable, Equatable {
     package var size: UInt64
     /// Without quotes.
     package var etag: String
-    package var origin: ReplicaOrigin?
+    package var origin: ReplicationOrigin?
     package var tagsCount: Int
     /// Content type and user metadata: names in lower case.
     package var headers: [String: String]
 
-    package init(size: UInt64, etag: String, origin: ReplicaOrigin?, tagsCount: Int, headers: [String: String]) {
+    package init(size: UInt64, etag: String, origin: ReplicationOrigin?, tagsCount: Int, headers: [String: String]) {
         self.size = size
         self.etag = etag
         self.origin = origin

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# A bucket is sent from a mesh of three to another store, one way and both ways, while nodes of both are killed. MESHD and
+# CHAOS name other programs than the release build's.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+if [ -z "${MESHD:-}" ] || [ -z "${CHAOS:-}" ]; then
+    swift build -c release --product meshd
+    swift build -c release --product chaos
+    MESHD=.build/release/meshd
+    CHAOS=.build/release/chaos
+fi
+
+"$CHAOS" replicate --meshd "$MESHD" --seconds 15
+"$CHAOS" replicate --meshd "$MESHD" --seconds 15 --targets 3 --both-ways
