@@ -6,7 +6,15 @@ package struct ReplicationReport: Codable, Sendable, Equatable {
         /// Nil: no single key is at fault.
         package var key: String?
         package var sentence: String
+
+        package init(millis: UInt64, key: String?, sentence: String) {
+            self.millis = millis
+            self.key = key
+            self.sentence = sentence
+        }
     }
+
+    package init(rule: String) { self.rule = rule }
 
     /// `ReplicationRule.name`
     package var rule: String

@@ -25,6 +25,10 @@ struct MetricsPage {
         mesh?.write(to: &page)
         node.cluster?.links.write(to: &page)
         facts.write(to: &page)
+        let names = Dictionary(uniqueKeysWithValues: node.rules.all().map { ($0.name, $0.bucket) })
+        (node.cluster?.replicator.reports ?? []).write(to: &page, nowMillis: JSON.nowMillis()) { rule in
+            names[rule].flatMap { node.store.bucket($0)?.name } ?? ""
+        }
         page.family("meshd_events_total", "Events written down since the start.", .counter)
         for severity in MeshEvent.Severity.allCases {
             let count = node.events.counts[severity] ?? 0

@@ -9,7 +9,7 @@ const pollMillis = 4000;
 const certificateBytesMax = 16384;
 
 // Those that need a person first.
-const states = [['failing', 'bad'], ['paused', 'watch'], ['filling', 'good'], ['working', 'good'], ['waiting', 'off'], ['caught-up', 'good']];
+const states = [['failing', 'bad'], ['paused', 'watch'], ['filling', 'good'], ['working', 'good'], ['waiting', 'off'], ['unknown', 'watch'], ['caught-up', 'good']];
 const kindOf = (state) => states.find(([name]) => name === state)?.[1] ?? 'off';
 const rank = (rule) => states.findIndex(([name]) => name === rule.state);
 
