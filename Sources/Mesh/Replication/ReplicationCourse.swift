@@ -7,8 +7,8 @@ struct ReplicationCourse {
     struct Settings: Sendable {
         /// Keys on their way to the target at once.
         var atOnce = 4
-        /// The first holder of a key works at it. When it is away the next one does, after this time: what the first one
-        /// sent before it went away is there by then.
+        /// The first holder of a key works at it. When it has been away so long the next one does: what the first one sent
+        /// before it went away is there by then.
         var standInMillis: UInt64 = 30_000
         /// A key that waits longer than this with somebody who is not to work at it is told to whoever is.
         var handMillis: UInt64 = 60_000
@@ -38,6 +38,8 @@ struct ReplicationCourse {
     private let settings: Settings
     private var troubles: [Key: Trouble] = [:]
     private var failures = 0
+    /// Since when nodes are away, of those that would be asked before this one.
+    private var awaySince: [NodeID: UInt64] = [:]
     /// Others are told of keys behind this one, from then on.
     private var handedKey: Key?
     private var handFromMillis: UInt64 = 0
@@ -49,7 +51,7 @@ struct ReplicationCourse {
     }
 
     /// Who works at a key that was queued then. `keepers`: those that keep its bytes, in the order of their slots.
-    func duty(
+    mutating func duty(
         queuedMillis: UInt64,
         keepers: [NodeID],
         own: NodeID,
@@ -57,9 +59,18 @@ struct ReplicationCourse {
         nowMillis: UInt64
     ) -> Duty {
         let age = nowMillis > queuedMillis ? nowMillis - queuedMillis : 0
-        guard let worker = keepers.first(where: { $0 == own || isUsable($0) }) else { return .wait }
-        guard worker == own else { return age >= settings.handMillis ? .hand(worker) : .wait }
-        return worker == keepers.first || age >= settings.standInMillis ? .work : .wait
+        var isPatient = true
+        for node in keepers {
+            if node == own { return isPatient ? .work : .wait }
+            guard !isUsable(node) else {
+                awaySince[node] = nil
+                return age >= settings.handMillis ? .hand(node) : .wait
+            }
+            let since = awaySince[node] ?? nowMillis
+            awaySince[node] = since
+            if nowMillis < since + settings.standInMillis { isPatient = false }
+        }
+        return .wait
     }
 
     /// Whether a key that failed may be tried again.
