@@ -142,15 +142,23 @@ struct ReplicationCourse {
 
     // MARK: When
 
-    /// When the next pass over the queue begins, if one began then and found work or not.
+    private static let idleMillis: UInt64 = 1_000
+    /// A pass over much that is for others takes no more of the time than one part in so many.
+    private static let idleShare: UInt64 = 20
+
+    /// When the next pass over the queue begins.
     static func nextPass(
         _ schedule: ReplicationRule.Schedule,
         begunMillis: UInt64,
+        endedMillis: UInt64,
         foundWork: Bool
     ) -> UInt64 {
         switch schedule {
-        case .continuous: foundWork ? begunMillis : begunMillis + 1_000
-        case .interval(let seconds): begunMillis + UInt64(seconds) * 1_000
+        case .interval(let seconds): return begunMillis + UInt64(seconds) * 1_000
+        case .continuous:
+            if foundWork { return endedMillis }
+            let took = endedMillis > begunMillis ? endedMillis - begunMillis : 0
+            return endedMillis + max(idleMillis, took * idleShare)
         }
     }
 }

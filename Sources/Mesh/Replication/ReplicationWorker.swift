@@ -101,7 +101,12 @@ final class ReplicationWorker: Sendable {
             defer { state.isHurried = false }
             if state.isHurried { return }
             state.passMillis = now
-            state.nextPassMillis = ReplicationCourse.nextPass(rule.schedule, begunMillis: now, foundWork: foundWork)
+            state.nextPassMillis = ReplicationCourse.nextPass(
+                rule.schedule,
+                begunMillis: now,
+                endedMillis: WallClock.unixMillis,
+                foundWork: foundWork
+            )
         }
         return foundWork
     }

@@ -3,30 +3,6 @@ package import Store
 package import Swim
 internal import Synchronization
 
-/// What all workers of rules stand on.
-struct ReplicationSurroundings: Sendable {
-    let store: ObjectStore
-    let coordinator: Coordinator
-    let rules: ReplicationRules
-    /// Who holds what now; nil while this node does not know, or has no place.
-    let layout: @Sendable () -> LayoutSight?
-    /// What one of this mesh's buckets is called among all.
-    let place: @Sendable (BucketID) async throws -> String
-    let makeTarget: @Sendable (ReplicationRule) throws(ReplicationFailure) -> any ReplicationTarget
-    /// Tells another holder; nil: it does not answer.
-    let tell: @Sendable (NodeID, OutboxMethod, OutboxNotice) async -> OutboxAnswer?
-}
-
-/// Who holds what, as one look saw it.
-struct LayoutSight: Sendable {
-    let own: NodeID
-    /// Those with the bytes of a key, in the order of their slots: they work at it.
-    let keepers: @Sendable (RowAddress) -> [NodeID]
-    /// All that have its rows, and so its entry.
-    let everyone: @Sendable (RowAddress) -> [NodeID]
-    let isUsable: @Sendable (NodeID) -> Bool
-}
-
 /// Sends what rules say to where they say, with one worker for each. The door of the room.
 package final class Replicator: Sendable {
     private static let lookMillis = 500
@@ -141,20 +117,4 @@ package final class Replicator: Sendable {
 
     /// Rules of buckets that are there.
     private func followed() -> [ReplicationRule] { rules.all().filter { around.store.bucket($0.bucket) != nil } }
-}
-
-extension Coordinator {
-    /// Nil while this node does not know the layout, or has no place in it.
-    func layoutSight(_ isUsable: @escaping @Sendable (NodeID) -> Bool) -> LayoutSight? {
-        guard let mesh, mesh.isReady() else { return nil }
-        let layout = mesh.book.current
-        let own = mesh.holders.own
-        guard layout.member(own) != nil else { return nil }
-        return LayoutSight(
-            own: own,
-            keepers: { [weak self] address in self?.holders(of: address, layout).keepers ?? [] },
-            everyone: { [weak self] address in self?.holders(of: address, layout).everyone ?? [] },
-            isUsable: isUsable
-        )
-    }
 }

@@ -5,8 +5,6 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
-import Store
-import Synchronization
 
 /// A bucket of some S3 store, as a rule writes to it.
 ///
@@ -236,105 +234,6 @@ struct S3Target: ReplicationTarget {
         case is NIOTooManyBytesError: "its answer is too long"
         case is CancellationError: "this node stops"
         default: "\(error)"
-        }
-    }
-}
-
-/// What a target said.
-struct TargetAnswer: Sendable {
-    let status: Int
-    let headers: HTTPHeaders
-    let body: String
-
-    var isGood: Bool { (200..<300).contains(status) }
-
-    /// The error's name in S3.
-    var code: String { text(of: "Code") ?? "" }
-
-    /// The text of the first element of this name: documents of other stores are read leniently.
-    func text(of element: String) -> String? {
-        guard let start = body.range(of: "<\(element)>"),
-            let end = body.range(of: "</\(element)>", range: start.upperBound..<body.endIndex)
-        else { return nil }
-        let text = String(body[start.upperBound..<end.lowerBound])
-        return text.replacing("&quot;", with: "\"").replacing("&lt;", with: "<").replacing("&gt;", with: ">")
-            .replacing("&amp;", with: "&")
-    }
-
-    private static let supersededCodes = ["ReplicationSuperseded", "ReplicationLoop"]
-    /// Answers that say something about the target, whatever was asked.
-    private static let targetCodes = [
-        "NoSuchBucket", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestTimeTooSkewed",
-        "AccountProblem", "AllAccessDisabled", "AuthorizationHeaderMalformed", "PermanentRedirect",
-        "TemporaryRedirect", "ExpiredToken", "InvalidToken",
-    ]
-
-    /// What an answer that is not good means.
-    func failure(about what: String) -> ReplicationFailure {
-        if Self.supersededCodes.contains(code) { return .superseded }
-        var words = "\(what) is answered with \(status)"
-        if !code.isEmpty { words += " \(code.prefix(64))" }
-        if let message = text(of: "Message") { words += ": \(message.prefix(256))" }
-        if let region = headers.first(name: "x-amz-bucket-region"), !isGood { words += " (its region is \(region))" }
-        let isOfTarget =
-            (status >= 500 && status != 501) || [301, 302, 307, 308, 401, 403, 429].contains(status)
-            || Self.targetCodes.contains(code)
-            || (status == 404 && code.isEmpty)
-        return isOfTarget ? .refused(words) : .object(words)
-    }
-}
-
-/// The bytes of an object, or of some of it, as they are read; with their MD5.
-struct OutgoingBody: AsyncSequence, Sendable {
-    typealias Element = ByteBuffer
-
-    /// What became of a reading; one reader at a time.
-    private final class Course: Sendable {
-        let digest = BodyDigest(checksum: nil, sha256: false)
-        let failure = Mutex<ReplicationFailure?>(nil)
-    }
-
-    private let object: OutgoingObject
-    private let range: Range<UInt64>
-    private let course = Course()
-
-    init(_ object: OutgoingObject, _ range: Range<UInt64>) {
-        self.object = object
-        self.range = range
-    }
-
-    var count: UInt64 { UInt64(range.count) }
-
-    /// Why it could not be read.
-    var failure: ReplicationFailure? { course.failure.withLock { $0 } }
-
-    /// Whether the target says that it got these bytes. One that encrypts has other tags.
-    func check(_ answer: TargetAnswer) throws(ReplicationFailure) {
-        let tag = (answer.headers.first(name: "etag") ?? "").filter { $0 != "\"" }
-        let isPlain = tag.utf8.count == 32 && answer.headers.first(name: "x-amz-server-side-encryption") == nil
-        let md5 = course.digest.finish().md5
-        guard isPlain, tag.lowercased() != Hex.encode(md5) else { return }
-        throw .object("it says that it got other bytes than were sent")
-    }
-
-    func makeAsyncIterator() -> Iterator { Iterator(body: self, offset: range.lowerBound) }
-
-    struct Iterator: AsyncIteratorProtocol {
-        fileprivate let body: OutgoingBody
-        fileprivate var offset: UInt64
-
-        mutating func next() async throws -> ByteBuffer? {
-            guard offset < body.range.upperBound else { return nil }
-            do {
-                let bytes = try await body.object.read(offset, body.range.upperBound)
-                guard bytes.readableBytes > 0 else { throw StoreError.gone }
-                body.course.digest.update(bytes)
-                offset += UInt64(bytes.readableBytes)
-                return bytes
-            } catch {
-                body.course.failure.withLock { $0 = .source("\(error)") }
-                throw error
-            }
         }
     }
 }

@@ -115,8 +115,12 @@ import Testing
     @Test("a continuous rule goes on while there is work, one with an interval waits for it")
     func passes() {
         typealias Course = ReplicationCourse
-        #expect(Course.nextPass(.continuous, begunMillis: 5_000, foundWork: true) == 5_000)
-        #expect(Course.nextPass(.continuous, begunMillis: 5_000, foundWork: false) == 6_000)
-        #expect(Course.nextPass(.interval(60), begunMillis: 5_000, foundWork: true) == 65_000)
+        func next(_ schedule: ReplicationRule.Schedule, _ ended: UInt64, _ foundWork: Bool) -> UInt64 {
+            Course.nextPass(schedule, begunMillis: 5_000, endedMillis: ended, foundWork: foundWork)
+        }
+        #expect(next(.continuous, 7_000, true) == 7_000)
+        // Over much that is for others it does not go all the time.
+        #expect(next(.continuous, 5_010, false) == 6_010 && next(.continuous, 7_000, false) == 47_000)
+        #expect(next(.interval(60), 7_000, true) == 65_000)
     }
 }
