@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A bucket is sent from a mesh of three to another store while nodes of both are killed. MESHD and
-# CHAOS name other programs than the release build's.
+# A bucket is sent from a mesh of three to another store while nodes of both are killed, then both
+# ways between two meshes. MESHD and CHAOS name other programs than the release build's.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -12,3 +12,4 @@ if [ -z "${MESHD:-}" ] || [ -z "${CHAOS:-}" ]; then
 fi
 
 "$CHAOS" replicate --meshd "$MESHD" --seconds 15
+"$CHAOS" replicate --meshd "$MESHD" --seconds 15 --targets 3 --both-ways

@@ -87,6 +87,8 @@ package struct Record: Sendable {
     package var tags: [UInt8]
     /// The operation that wrote it.
     package var op = OpID.none
+    /// As of when the key is so, in milliseconds since 1970.
+    package var changedMillis: UInt64 { max(stamp.millis, modifiedMillis) }
     /// The version that a removal or a retag is about.
     package var target: Stamp?
 

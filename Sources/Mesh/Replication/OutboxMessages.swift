@@ -1,5 +1,5 @@
-internal import NIOCore
-internal import Store
+package import NIOCore
+package import Store
 
 /// What holders of one key tell each other of the outbox, by a method of the links.
 package enum OutboxMethod: UInt8, CaseIterable, Sendable {
@@ -9,10 +9,9 @@ package enum OutboxMethod: UInt8, CaseIterable, Sendable {
     case handed = 25
 }
 
-/// `feed 8 | keys 4+n·(key 4+n | stamp | changed 8 | deletion 4+n)`
+/// `feed 8 | entries 4+n·entry`
 struct OutboxNotice: WireValue, Equatable {
     static let entriesMax = 256
-    private static let leastBytes = 16 + Stamp.leastBytes
 
     let feed: UInt64
     let entries: [OutboxEntry]
@@ -22,32 +21,39 @@ struct OutboxNotice: WireValue, Equatable {
         self.entries = entries
     }
 
-    var sizeHint: Int { entries.reduce(16) { $0 + Self.leastBytes + $1.key.bytes.count + $1.deletion.count } }
+    var sizeHint: Int { entries.reduce(16) { $0 + $1.sizeHint } }
 
     func write(into buffer: inout ByteBuffer) {
         buffer.writeInteger(feed)
-        buffer.writeInteger(UInt32(entries.count))
-        for entry in entries {
-            buffer.writeCounted(entry.key.bytes)
-            entry.stamp.write(into: &buffer)
-            buffer.writeInteger(entry.changedMillis)
-            buffer.writeCounted(entry.deletion)
-        }
+        buffer.writeList(entries)
     }
 
     init(from buffer: inout ByteBuffer) throws(WireError) {
         feed = try buffer.number()
-        let count = Int(try buffer.number(UInt32.self))
-        guard count <= Self.entriesMax, count <= buffer.readableBytes / Self.leastBytes else { throw WireError() }
-        var entries: [OutboxEntry] = []
-        for _ in 0..<count {
-            let key = Key(try buffer.counted(max: Key.bytesMax))
-            let stamp = try Stamp(from: &buffer)
-            let changed = try buffer.number(UInt64.self)
-            let deletion = try buffer.counted(max: WireLimit.fieldBytes)
-            entries.append(OutboxEntry(key: key, stamp: stamp, changedMillis: changed, deletion: deletion))
-        }
-        self.entries = entries
+        entries = try buffer.list(bytesMin: OutboxEntry.leastBytes, max: Self.entriesMax)
+    }
+}
+
+/// `key 4+n | stamp | changed 8 | deletion 4+n`; the rest of an entry is of one store alone.
+extension OutboxEntry: WireValue {
+    package static let leastBytes = 16 + Stamp.leastBytes
+
+    package var sizeHint: Int { Self.leastBytes + key.bytes.count + deletion.count }
+
+    package func write(into buffer: inout ByteBuffer) {
+        buffer.writeCounted(key.bytes)
+        stamp.write(into: &buffer)
+        buffer.writeInteger(changedMillis)
+        buffer.writeCounted(deletion)
+    }
+
+    package init(from buffer: inout ByteBuffer) throws(WireError) {
+        self.init(
+            key: Key(try buffer.counted(max: Key.bytesMax)),
+            stamp: try Stamp(from: &buffer),
+            changedMillis: try buffer.number(),
+            deletion: try buffer.counted(max: WireLimit.fieldBytes)
+        )
     }
 }
 

@@ -8,6 +8,7 @@ package struct ReplicationOrigin: Hashable, Sendable {
     /// Buckets on the way of an object.
     package static let pathMax = 8
     private static let textMax = 1_024
+    private static let orderedMillis: UInt64 = 10_000
 
     /// Milliseconds since 1970, by the clock of the mesh that it was written to.
     package let millis: UInt64
@@ -48,15 +49,16 @@ package struct ReplicationOrigin: Hashable, Sendable {
         ReplicationOrigin(millis: millis, path: path + [place])
     }
 
-    /// The same as if it had been written later.
-    package func later(by more: UInt64) -> ReplicationOrigin {
-        ReplicationOrigin(millis: millis.addingReportingOverflow(more).partialValue, path: path)
-    }
-
-    /// Whether it was written after the other one. Of two that were written in one millisecond every store prefers the
+    /// Whether a store that has `known` refuses this. Of two that were written in one millisecond every store prefers the
     /// same.
-    package func isNewer(than other: ReplicationOrigin) -> Bool {
-        if millis != other.millis { return millis > other.millis }
-        return (path.first ?? "") > (other.path.first ?? "")
+    ///
+    /// Who sends what it sent before has put its own writes in order, by more than clocks; what is much older was on the
+    /// wire while its sender died.
+    package func isSuperseded(by known: ReplicationOrigin) -> Bool {
+        if known.path == path {
+            return known.millis > Self.orderedMillis && known.millis - Self.orderedMillis > millis
+        }
+        if known.millis != millis { return known.millis > millis }
+        return (known.path.first ?? "") > (path.first ?? "")
     }
 }

@@ -57,6 +57,11 @@ struct ReplicationPush: Sendable {
 
     private func name(_ key: Key) -> String { rule.target.prefix + key.text }
 
+    /// Whether something that has been where its origin says is for this target.
+    private func mayGo(_ origin: ReplicationOrigin) -> Bool {
+        !origin.path.contains { $0 == targetPlace } && origin.path.count < ReplicationOrigin.pathMax
+    }
+
     private func send(_ found: Found, _ entry: OutboxEntry) async throws(ReplicationFailure) -> Result {
         let record = found.record
         guard let attributes = ObjectAttributes(encoded: record.attributes),
@@ -67,12 +72,10 @@ struct ReplicationPush: Sendable {
         let origin =
             written.path.isEmpty
             ? ReplicationOrigin(
-                millis: max(record.stamp.millis, record.modifiedMillis, entry.changedMillis),
+                millis: max(record.changedMillis, entry.changedMillis),
                 path: []
             ) : written
-        guard !origin.path.contains(where: { $0 == targetPlace }), origin.path.count < ReplicationOrigin.pathMax else {
-            return .nothing
-        }
+        guard mayGo(origin) else { return .nothing }
         let body: BodySource?
         do {
             body = found.inlineBody == nil && record.size > 0 ? try await coordinator.openBody(of: record) : nil
@@ -96,13 +99,11 @@ struct ReplicationPush: Sendable {
     }
 
     private func delete(_ entry: OutboxEntry) async throws(ReplicationFailure) -> Result {
-        let path = entry.deletionOrigin.path
-        guard rule.copiesDeletes, !path.contains(where: { $0 == targetPlace }), path.count < ReplicationOrigin.pathMax
-        else { return .nothing }
+        let origin = entry.deletionOrigin
+        guard rule.copiesDeletes, mayGo(origin) else { return .nothing }
         let name = name(entry.key)
         // Two that delete for each other would never end.
         guard try await target.look(name) != nil else { return .nothing }
-        let origin = entry.deletionOrigin
         try await target.delete(name, origin.passing(ownPlace))
         return .deleted
     }

@@ -44,6 +44,14 @@ package struct ReplicationRule: Sendable, Equatable {
             self.certificate = certificate
         }
 
+        /// Host and port of the endpoint.
+        package var authority: Substring { Self.authority(of: endpoint) ?? "" }
+
+        /// Nil: it begins with no scheme that is known.
+        static func authority(of endpoint: String) -> Substring? {
+            ["http://", "https://"].first(where: endpoint.hasPrefix).map { endpoint.dropFirst($0.count) }
+        }
+
         package static func == (a: Target, b: Target) -> Bool {
             a.endpoint == b.endpoint && a.region == b.region && a.bucket == b.bucket && a.prefix == b.prefix
                 && a.accessKey == b.accessKey && a.secret.isEqual(to: b.secret) && a.certificate == b.certificate
@@ -160,14 +168,7 @@ package struct ReplicationRule: Sendable, Equatable {
     }
 
     private static func fault(ofEndpoint text: String) -> String? {
-        let rest: Substring
-        if text.hasPrefix("http://") {
-            rest = text.dropFirst(7)
-        } else if text.hasPrefix("https://") {
-            rest = text.dropFirst(8)
-        } else {
-            return "the endpoint begins with http:// or https://"
-        }
+        guard let rest = Target.authority(of: text) else { return "the endpoint begins with http:// or https://" }
         let isPlain = rest.utf8.allSatisfy { isVisible($0) && !Array("/?#@\\\"<>".utf8).contains($0) }
         let colon = rest.lastIndex(of: ":") ?? rest.endIndex
         guard isPlain, rest.utf8.count <= 255, !rest[..<colon].isEmpty else {

@@ -1,5 +1,6 @@
 internal import NIOCore
 package import Store
+package import struct Store.Record
 package import Swim
 internal import Synchronization
 
@@ -64,7 +65,7 @@ package final class Replicator: Sendable {
         do {
             switch method {
             case .settled:
-                try await around.store.settle(notice.entries, upTo: notice.feed)
+                try await around.store.settleUpTo(notice.entries, of: notice.feed)
                 return OutboxAnswer(isDone: true)
             case .handed:
                 // Who has not heard of the rule must not say that the keys are in good hands.
@@ -83,6 +84,27 @@ package final class Replicator: Sendable {
 
     /// Tries again at once what rests.
     package func hurry(_ rule: UInt64) { state.withLock { $0[rule] }?.hurry() }
+
+    /// Queues a row for all rules of its bucket once more, with those who work at it: a target has shown that it has
+    /// something older. Should nobody hear of it, the target keeps that until the key changes.
+    package func sendAgain(_ record: Record) async {
+        guard let layout = around.layout() else { return }
+        let address = RowAddress(record.bucket, record.key)
+        let entries = [OutboxEntry(record)]
+        for feed in rules.all().map(\.feed) where feed.covers(record) && feed.wants(record) {
+            var isTaken = false
+            for node in layout.keepers(address) {
+                if node == layout.own {
+                    if (try? await around.store.take(entries, into: feed.id)) ?? nil != nil { isTaken = true }
+                } else if layout.isUsable(node) {
+                    let answer = await around.tell(node, .handed, OutboxNotice(feed: feed.id, entries))
+                    if answer?.isDone == true { isTaken = true }
+                }
+            }
+            // From here it is handed to them later.
+            if !isTaken { _ = try? await around.store.take(entries, into: feed.id) }
+        }
+    }
 
     /// Follows the rules until it is cancelled.
     package func run() async {

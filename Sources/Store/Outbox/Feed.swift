@@ -28,12 +28,13 @@ package struct Feed: Hashable, Sendable {
     }
 
     /// Whether a row is new enough to be queued: rows come here late, too, when copies are brought together.
-    func wants(_ record: Record) -> Bool {
-        let changed = max(record.stamp.millis, record.modifiedMillis)
-        return changed >= (record.kind.isDeletion ? max(sinceMillis, begunMillis) : sinceMillis)
+    package func wants(_ record: Record) -> Bool {
+        record.changedMillis >= (record.kind.isDeletion ? max(sinceMillis, begunMillis) : sinceMillis)
     }
 
-    func covers(_ record: Record) -> Bool { record.bucket == bucket && record.key.bytes.starts(with: prefix) }
+    package func covers(_ record: Record) -> Bool {
+        record.bucket == bucket && record.key.bytes.starts(with: prefix)
+    }
 }
 
 /// A feed as the index keeps it.
@@ -80,11 +81,11 @@ package struct OutboxEntry: Hashable, Sendable {
     }
 
     /// For a row of the index.
-    init(_ record: Record) {
+    package init(_ record: Record) {
         self.init(
             key: record.key,
             stamp: record.stamp,
-            changedMillis: max(record.stamp.millis, record.modifiedMillis),
+            changedMillis: record.changedMillis,
             deletion: record.kind.isDeletion ? record.attributes : []
         )
     }

@@ -42,14 +42,14 @@ extension ObjectStore {
     }
 
     /// Takes away keys that another holder has settled up to these stamps.
-    package func settle(_ entries: [OutboxEntry], upTo feed: UInt64) async throws {
+    package func settleUpTo(_ entries: [OutboxEntry], of feed: UInt64) async throws {
         guard !entries.isEmpty, engine.outbox.counts()[feed] != nil else { return }
         try await run { try $0.settle(feed, upTo: entries) }
     }
 
     /// Takes in keys that wait with another holder; how many of them did not wait here. Nil: nobody follows that here.
     package func take(_ entries: [OutboxEntry], into feed: UInt64) async throws -> Int? {
-        return try await run { try $0.take(feed, entries) }
+        try await run { try $0.take(feed, entries) }
     }
 
     /// Drops some of what waits for feeds that are gone. False: nothing does any more.

@@ -70,7 +70,7 @@ struct ReplicationCommand: AsyncParsableCommand {
         @Option(help: "The bucket there; by default it is named like this one.") var targetBucket: String?
         @Option(help: "Only keys that begin with it.") var prefix: String?
         @Option(help: "Goes before each key there.") var targetPrefix: String?
-        @Option(help: "The target's region.") var region = "us-east-1"
+        @Option(help: "The target's region.") var region = ReplicationRule.Target.regionDefault
         @Option(help: "Seconds between two passes; without it, or with 0, what changes is sent at once.")
         var every: Int?
         @Flag(inversion: .prefixedNo, help: "What is deleted here is deleted there.") var deletes = true

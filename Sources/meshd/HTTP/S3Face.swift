@@ -4,6 +4,7 @@ import Mesh
 import NIOCore
 import NIOHTTP1
 import NIOSSL
+import struct Store.Record
 import Synchronization
 
 /// The S3 interface of a node: accepts connections and serves the requests on each, one after the other.
@@ -30,6 +31,8 @@ final class S3Face: ServerChildChannel {
     let knowsKeys: @Sendable () -> Bool
     /// What the mesh is called; nil: this node does not know yet.
     let meshPrefix: @Sendable () async -> String?
+    /// Sends a row by the rules of its bucket once more.
+    let sendAgain: @Sendable (Record) async -> Void
     /// What every request is answered while this node may not speak for its mesh.
     let objection: @Sendable () -> S3Error?
     let settings: Settings
@@ -45,6 +48,7 @@ final class S3Face: ServerChildChannel {
         accessKeys: AccessKeys,
         knowsKeys: @escaping @Sendable () -> Bool,
         meshPrefix: @escaping @Sendable () async -> String?,
+        sendAgain: @escaping @Sendable (Record) async -> Void,
         objection: @escaping @Sendable () -> S3Error?,
         settings: Settings,
         metrics: RequestMetrics,
@@ -55,6 +59,7 @@ final class S3Face: ServerChildChannel {
         self.accessKeys = accessKeys
         self.knowsKeys = knowsKeys
         self.meshPrefix = meshPrefix
+        self.sendAgain = sendAgain
         self.objection = objection
         self.settings = settings
         self.metrics = metrics

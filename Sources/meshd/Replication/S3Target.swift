@@ -190,8 +190,7 @@ struct S3Target: ReplicationTarget {
         var target = "/" + Self.encoded(rule.bucket)
         if let key { target += "/" + PercentCoding.encode(key, keepSlash: true) }
         if let query { target += "?" + query }
-        let host = String(rule.endpoint.split(separator: "/", maxSplits: 1).last?.dropFirst() ?? "")
-        var signed = headers + [("host", host)]
+        var signed = headers + [("host", String(rule.authority))]
         do throws(S3Error) {
             try signer.sign(
                 method: method.rawValue,

@@ -75,21 +75,22 @@ extension Node {
         case .events(let query): return .events(events.page(query))
         case .history(let span): return .history(history.report(span))
         case .diagnose:
-            guard let found = try? await diagnose() else { return .refused("it takes no part in the mesh") }
+            guard let found = try? await diagnose() else { return Self.takesNoPart }
             return .diagnoses(found)
         case .rehearse(let call): return await rehearsals.answer(call, from: asker, on: self)
         case .replication:
-            guard let replicator = cluster?.replicator else { return .refused("it takes no part in the mesh") }
-            return .rules(replicator.reports)
+            return cluster.map { .rules($0.replicator.reports) } ?? Self.takesNoPart
         case .retryReplication(let rule):
-            guard let replicator = cluster?.replicator else { return .refused("it takes no part in the mesh") }
+            guard let replicator = cluster?.replicator else { return Self.takesNoPart }
             replicator.hurry(rule)
             return .done
         case .startRepair, .pauseRepair, .resumeRepair, .limitRepair:
-            guard let repair = cluster?.repair else { return .refused("it takes no part in the mesh") }
+            guard let repair = cluster?.repair else { return Self.takesNoPart }
             return Self.carryOut(enquiry, repair)
         }
     }
+
+    private static let takesNoPart = EnquiryAnswer.refused("it takes no part in the mesh")
 
     private static func carryOut(_ enquiry: Enquiry, _ repair: Repair) -> EnquiryAnswer {
         switch enquiry {

@@ -13,6 +13,7 @@ extension Node {
             accessKeys: accessKeys,
             knowsKeys: { [weak self] in self?.knowsKeys ?? false },
             meshPrefix: { [weak self] in try? await self?.meshPrefix() },
+            sendAgain: { [weak self] in await self?.cluster?.replicator.sendAgain($0) },
             objection: { [weak self] in self?.objection },
             settings: S3Face.Settings(
                 region: settings.region,

@@ -98,10 +98,19 @@ import Testing
     func newer() {
         let a = ReplicationOrigin(millis: 5, path: ["aa/x"])
         let b = ReplicationOrigin(millis: 5, path: ["bb/x"])
-        #expect(
-            ReplicationOrigin(millis: 6, path: ["aa/x"]).isNewer(than: b) && b.isNewer(than: a) && !a.isNewer(than: b)
-        )
-        #expect(!a.isNewer(than: a))
+        let later = ReplicationOrigin(millis: 6, path: ["aa/x"])
+        #expect(b.isSuperseded(by: later) && !later.isSuperseded(by: b))
+        #expect(a.isSuperseded(by: b) && !b.isSuperseded(by: a) && !a.isSuperseded(by: a))
+    }
+
+    @Test("what comes the same way as what is there is in its sender's order, unless it is much older")
+    func ordered() {
+        let known = ReplicationOrigin(millis: 20_000, path: ["aa/x", "bb/x"])
+        for (millis, isSuperseded) in [(20_000, false), (10_000, false), (9_999, true), (0, true)] as [(UInt64, Bool)] {
+            let sent = ReplicationOrigin(millis: millis, path: known.path)
+            #expect(sent.isSuperseded(by: known) == isSuperseded, "\(millis)")
+        }
+        #expect(!ReplicationOrigin(millis: 0, path: ["aa/x"]).isSuperseded(by: .init(millis: 5_000, path: ["aa/x"])))
     }
 
     @Test("notices of the outbox survive their road, and cut or long ones are refused")

@@ -249,6 +249,36 @@ import Testing
         }
     }
 
+    @Test("who refuses something older sends its own once more, also where that sorts below it")
+    func sentAgain() async throws {
+        try await Pair.run { pair in
+            let (a, b) = (pair.a, pair.b)
+            let there = try await pair.add(pair.newRule(to: b), at: a)
+            try await pair.put("k", [1], at: a)
+            try await pair.wait(there, at: a) { $0.state == .caughtUp && $0.objectsSent == 1 }
+            // It was written before, elsewhere, and comes to light above what the rule has brought.
+            let bucket = try #require(b.node.store.bucket(named: "photos"))
+            var attributes = ObjectAttributes()
+            attributes.origin = ReplicationOrigin(millis: 1, path: ["x/y"])
+            let late = Draft(
+                bucket: bucket.id,
+                key: Key("k"),
+                size: 1,
+                etag: ETag(md5: [UInt8](repeating: 7, count: 16)),
+                body: .inline(ByteBuffer(bytes: [2])),
+                attributes: attributes.encoded,
+                tags: []
+            )
+            _ = try await b.node.coordinator.commit(.put(late, .none))
+            #expect(try await pair.bytes("k", at: b) == [2])
+            let back = try await pair.add(pair.newRule(to: a), at: b)
+            try await pair.wait(back, at: b)
+            try await pair.wait(there, at: a) { $0.state == .caughtUp && $0.objectsSent == 2 }
+            #expect(try await pair.bytes("k", at: a) == [1])
+            #expect(try await pair.bytes("k", at: b) == [1])
+        }
+    }
+
     @Test("a rule whose target fails says why, and goes on by itself; one that cannot work is not taken")
     func failing() async throws {
         try await Pair.run { pair in
