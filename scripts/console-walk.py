@@ -21,7 +21,7 @@ import tempfile
 
 from playwright.sync_api import sync_playwright
 
-PAGES = ["dashboard", "ring", "nodes", "storage", "keys", "movements", "events", "tests"]
+PAGES = ["dashboard", "ring", "nodes", "storage", "keys", "tenants", "movements", "events", "tests"]
 REFUSED = re.compile("status of 40[01] ")
 # A name that is markup: everywhere in the console it has to stay text.
 BUCKET = "made-by-the-walk"

@@ -17,6 +17,7 @@ final class Engine: Sendable {
     let digest: Digest
     let hints: HintBook
     let outbox: OutboxBook
+    let usage: UsageBook
     let segments: SegmentTable
     let published: PublishedState
     let lanes: [Lane]
@@ -44,6 +45,7 @@ final class Engine: Sendable {
         digest = Digest(leaves: DigestFile.read(in: path, sequence: loaded.counters.sequence))
         hints = HintBook(counts: loaded.hints)
         outbox = OutboxBook(loaded)
+        usage = UsageBook(loaded.usage)
         var begun = loaded
         let firstBlob = loaded.counters.blobsReserved
         begun.counters.blobsReserved += BlobNumbers.perStart
@@ -94,6 +96,7 @@ final class Engine: Sendable {
                 observers: observers,
                 hints: hints,
                 outbox: outbox,
+                usage: usage,
                 sweep: sweep
             ),
             CarriedBodies.Surroundings(lane: shared, blobs: blobs, inlineBytesMax: settings.inlineBytesMax),

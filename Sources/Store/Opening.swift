@@ -91,6 +91,7 @@ enum Opening {
             loaded.outbox[UInt64(bitPattern: $0.int(0))] = Int($0.int(1))
         }
         try checkRows(loaded, systemRows, directory)
+        loaded.usage = try UsageRows.load(database, loaded.counters)
         return loaded
     }
 

@@ -20,7 +20,7 @@ struct Meshd: AsyncParsableCommand {
             DiffCommand.self, ProbeCommand.self, KeysCommand.self, ExpelCommand.self, TokenCommand.self,
             PackageCommand.self, JoinCommand.self, LeaveCommand.self, DiscoverCommand.self, InviteCommand.self,
             CodeCommand.self, NodeCommand.self,
-            ReplicationCommand.self,
+            ReplicationCommand.self, TenantCommand.self,
             WhereCommand.self, RingCommand.self, LayoutCommand.self, RepairCommand.self, RehearseCommand.self,
             LoadBalancerCommand.self,
             EventsCommand.self, ComposeCommand.self, InitCommand.self,

@@ -16,6 +16,11 @@ extension ModelRun {
         let all = model.buckets.keys.flatMap { model.lines($0) }
         #expect(statistics.versions == UInt64(all.count))
         #expect(statistics.logicalBytes == all.reduce(UInt64(0)) { $0 + $1.line.size })
+        var usage: [BucketID: Usage] = [:]
+        for (bucket, _) in model.buckets {
+            for (line, _) in model.lines(bucket) { usage.add([bucket: Usage(versions: 1, bytes: Int64(line.size))]) }
+        }
+        #expect(store.usage() == usage)
         for bucket in model.buckets.keys {
             try await compareListings(bucket)
             for key in model.buckets[bucket]!.keys.keys { try await compare(bucket, key) }

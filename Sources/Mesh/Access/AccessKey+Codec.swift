@@ -11,11 +11,16 @@ internal import Store
 /// | 3   | created, milliseconds, 8 bytes           | once         |
 /// | 4   | flags: 1 disabled, 2 admin, 4 may create | once         |
 /// | 5   | bucket id (8 bytes), grant (1 byte)      | 0 to 8,192   |
+/// | 6   | flags: 1 tenant's admin; tenant, UTF-8   | at most once |
 /// | 128 | role: 1 viewer, 2 operator               | at most once |
 ///
 /// Tags from 128 on may be skipped by those who do not know them. A lower one that is unknown may be a restriction, so
 /// the key is refused rather than believed to be stronger than it is. A role only adds, so builds without it may skip it.
-extension AccessKey {
+extension AccessKey: RegisterValue {
+    package static let registerPrefix = "key/"
+
+    package var registerName: String { id }
+
     private static let version: UInt8 = 1
 
     private enum Tag {
@@ -24,6 +29,7 @@ extension AccessKey {
         static let created: UInt8 = 3
         static let flags: UInt8 = 4
         static let grant: UInt8 = 5
+        static let tenant: UInt8 = 6
         static let role: UInt8 = 128
         static let optionalFirst: UInt8 = 128
     }
@@ -43,6 +49,7 @@ extension AccessKey {
         for (bucket, grant) in grants.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             field(Tag.grant, bucket.rawValue.bigEndianBytes + [grant.rawValue])
         }
+        if let tenant { field(Tag.tenant, [isTenantAdmin ? 1 : 0] + Array(tenant.utf8)) }
         if let role, role != .admin { field(Tag.role, [role.rawValue]) }
         return out
     }
@@ -57,6 +64,7 @@ extension AccessKey {
         var flags: UInt8?
         var role: Role?
         var hasRole = false
+        var tenant: (name: String, isAdmin: Bool)?
         var grants: [BucketID: Grant] = [:]
         while !rest.isEmpty {
             guard rest.count >= 3 else { return nil }
@@ -78,6 +86,8 @@ extension AccessKey {
             case Tag.grant where count == 9 && value[8] <= Grant.owner.rawValue && grants.count < Self.grantsMax:
                 let bucket = BucketID(rawValue: value.bigEndianWord)
                 guard grants.updateValue(Grant(rawValue: value[8]), forKey: bucket) == nil else { return nil }
+            case Tag.tenant where tenant == nil && count > 1 && value[0] < 2:
+                tenant = (String(decoding: value.dropFirst(), as: UTF8.self), value[0] == 1)
             case Tag.role:
                 guard !hasRole, count == 1 else { return nil }
                 hasRole = true
@@ -89,13 +99,13 @@ extension AccessKey {
                 return nil
             }
         }
-        guard let id, let secret, let created, let flags, Self.fault(ofID: id) == nil,
-            Self.fault(ofSecret: secret) == nil
-        else { return nil }
+        guard let id, let secret, let created, let flags else { return nil }
         self.init(id: id, secret: secret, createdMillis: created)
         self.isDisabled = flags & 1 != 0
         self.role = flags & 2 != 0 ? .admin : role
         self.mayCreateBuckets = flags & 4 != 0
         self.grants = grants
+        (self.tenant, isTenantAdmin) = (tenant?.name, tenant?.isAdmin ?? false)
+        guard fault == nil else { return nil }
     }
 }

@@ -39,6 +39,10 @@ package struct AccessKey: Sendable {
     package var role: Role?
     /// Whether it may create buckets (it then owns them). Admins always may.
     package var mayCreateBuckets = false
+    /// Whose key it is; nil: of no tenant. It never changes.
+    package var tenant: String?
+    /// Whether it may do everything with its tenant's buckets and keys.
+    package var isTenantAdmin = false
     /// By bucket identity, not by name: a bucket that is made anew under an old name inherits nobody's rights.
     package var grants: [BucketID: Grant] = [:]
 
@@ -51,13 +55,27 @@ package struct AccessKey: Sendable {
     /// An admin may do everything with every bucket.
     package var isAdmin: Bool { role == .admin }
 
+    /// An admin sees all buckets, a key of a tenant those of the tenant, any other those of no tenant.
+    package func reaches(_ bucket: Bucket) -> Bool { isAdmin || BucketName.tenant(of: bucket.name) == tenant }
+
     /// Whether this key may do `action` to `bucket`. A disabled key may do nothing.
-    package func allows(_ action: Grant, on bucket: BucketID) -> Bool {
-        guard !isDisabled else { return false }
-        return isAdmin || (grants[bucket] ?? []).isSuperset(of: action)
+    package func allows(_ action: Grant, on bucket: Bucket) -> Bool {
+        guard !isDisabled, reaches(bucket) else { return false }
+        return isAdmin || isTenantAdmin || (grants[bucket.id] ?? []).isSuperset(of: action)
     }
 
-    package var allowsCreatingBuckets: Bool { !isDisabled && (isAdmin || mayCreateBuckets) }
+    /// Whether what it may do with a bucket is said by its grants.
+    package var needsGrants: Bool { !isAdmin && !isTenantAdmin }
+
+    package var allowsCreatingBuckets: Bool { !isDisabled && (isAdmin || isTenantAdmin || mayCreateBuckets) }
+
+    /// Why such a key cannot be; nil: it can.
+    package var fault: String? {
+        if let fault = Self.fault(ofID: id) ?? Self.fault(ofSecret: secret) { return fault }
+        if tenant != nil, role != nil { return "a tenant's key has no role in the mesh" }
+        if tenant == nil, isTenantAdmin { return "only a tenant's key can be its admin" }
+        return tenant.flatMap(Tenant.fault(ofName:))
+    }
 
     /// Why `id` cannot be an access key id; nil if it can.
     package static func fault(ofID id: String) -> String? {

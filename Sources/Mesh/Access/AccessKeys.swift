@@ -1,5 +1,4 @@
 package import Store
-internal import Synchronization
 
 /// Why a change of access keys was refused.
 package enum AccessError: Error, Sendable, Equatable {
@@ -9,92 +8,74 @@ package enum AccessError: Error, Sendable, Equatable {
     case invalid(String)
     /// Too many writers changed the same key at once.
     case busy(String)
+
+    init(_ error: RegisterError) {
+        self =
+            switch error {
+            case .missing(let id): .noSuchKey(id)
+            case .exists(let id): .keyExists(id)
+            case .busy(let id): .busy(id)
+            }
+    }
 }
 
-/// All access keys of the mesh: durable in the store's registers, and a snapshot in memory for the request path.
+/// All access keys of the mesh.
 package final class AccessKeys: Sendable {
     /// Keys in all: with grants they stay within the memory that a node can spare for small state.
     package static let countMax = 10_000
-    /// Changes of one key are compare-and-set; after this many lost races the caller is told.
-    private static let attemptsMax = 16
-    private static let prefix = "key/"
 
     private let store: ObjectStore
-    private let coordinator: Coordinator
-    private let snapshot: Mutex<[String: AccessKey]>
+    private let table: RegisterTable<AccessKey>
 
-    /// Loads every key. Registers that hold no valid key are left out, and named in `rejected`. Changes go through the
-    /// coordinator; without one the store stands alone.
+    /// Changes go through the coordinator; without one the store stands alone.
     package init(store: ObjectStore, coordinator: Coordinator? = nil) {
         self.store = store
-        self.coordinator = coordinator ?? Coordinator(store: store)
-        let (keys, rejected) = Self.load(from: store)
-        self.snapshot = Mutex(keys)
-        self.rejected = rejected
+        table = RegisterTable(store: store, coordinator: coordinator ?? Coordinator(store: store))
     }
 
     /// Ids whose register could not be read at start: of a newer version, or damaged. They open nothing.
-    package let rejected: [String]
+    package var rejected: [String] { table.rejected }
 
     /// The key with this id; nil if there is none. Costs a short lock and no I/O: fit for an event loop.
-    package func lookup(_ id: String) -> AccessKey? {
-        snapshot.withLock { $0[id] }
-    }
-
-    /// Whether the key with this id may do `action` to `bucket` now.
-    package func allows(_ id: String, _ action: Grant, on bucket: BucketID) -> Bool {
-        lookup(id)?.allows(action, on: bucket) ?? false
-    }
+    package func lookup(_ id: String) -> AccessKey? { table.lookup(id) }
 
     /// All keys, by id.
-    package func all() -> [AccessKey] {
-        snapshot.withLock { Array($0.values) }.sorted { $0.id < $1.id }
-    }
+    package func all() -> [AccessKey] { table.all().sorted { $0.id < $1.id } }
 
     /// Adds a key; durable when this returns.
     package func add(_ key: AccessKey) async throws {
-        if let fault = AccessKey.fault(ofID: key.id) ?? AccessKey.fault(ofSecret: key.secret) {
-            throw AccessError.invalid(fault)
-        }
-        guard snapshot.withLock({ $0.count }) < Self.countMax else {
+        if let fault = key.fault { throw AccessError.invalid(fault) }
+        guard table.count < Self.countMax else {
             throw AccessError.invalid("there are \(Self.countMax) access keys already, the most that a mesh holds")
         }
-        switch try await set(key.id, to: key, expected: nil) {
-        case .done: publish(key.id)
-        default: throw AccessError.keyExists(key.id)
-        }
+        do { try await table.add(key) } catch let error as RegisterError { throw AccessError(error) }
     }
 
     /// Changes a key by compare-and-set: `change` may run more than once. Durable when this returns the new key.
     @discardableResult
     package func update(_ id: String, _ change: (inout AccessKey) throws -> Void) async throws -> AccessKey {
-        var known = store.register(Self.prefix + id)
-        for _ in 0..<Self.attemptsMax {
-            guard let current = known, var key = AccessKey(encoded: current) else { throw AccessError.noSuchKey(id) }
-            try change(&key)
-            guard key.grants.count <= AccessKey.grantsMax else {
-                throw AccessError.invalid("a key has at most \(AccessKey.grantsMax) grants")
+        do {
+            return try await table.update(id) { key in
+                try change(&key)
+                if let fault = key.fault { throw AccessError.invalid(fault) }
+                guard key.grants.count <= AccessKey.grantsMax else {
+                    throw AccessError.invalid("a key has at most \(AccessKey.grantsMax) grants")
+                }
             }
-            switch try await set(id, to: key, expected: current) {
-            case .done:
-                publish(id)
-                return key
-            // This node's copy may be behind: what those who decide have is newer.
-            case .registerChanged(let newer): known = newer
-            default: known = store.register(Self.prefix + id)
-            }
-        }
-        throw AccessError.busy(id)
+        } catch let error as RegisterError { throw AccessError(error) }
     }
 
     /// Adds `grant` to what the key may do with `bucket`.
     @discardableResult
-    package func grant(_ grant: Grant, on bucket: BucketID, to id: String) async throws -> AccessKey {
-        let known = Set(store.buckets().map(\.id)).union([bucket])
+    package func grant(_ grant: Grant, on bucket: Bucket, to id: String) async throws -> AccessKey {
+        let known = Set(store.buckets().map(\.id)).union([bucket.id])
         return try await update(id) { key in
+            guard key.reaches(bucket) else {
+                throw AccessError.invalid("the bucket \(bucket.name) and the key \(id) are not of one tenant")
+            }
             // Buckets that are gone never come back under the same identity: their grants only take space.
             key.grants = key.grants.filter { known.contains($0.key) }
-            key.grants[bucket, default: []].formUnion(grant)
+            key.grants[bucket.id, default: []].formUnion(grant)
         }
     }
 
@@ -109,57 +90,9 @@ package final class AccessKeys: Sendable {
 
     /// Removes a key for good.
     package func delete(_ id: String) async throws {
-        var known = store.register(Self.prefix + id)
-        for _ in 0..<Self.attemptsMax {
-            guard let current = known else { throw AccessError.noSuchKey(id) }
-            switch try await set(id, to: nil, expected: current) {
-            case .done:
-                publish(id)
-                return
-            case .registerChanged(let newer): known = newer
-            default: known = store.register(Self.prefix + id)
-            }
-        }
-        throw AccessError.busy(id)
-    }
-
-    /// Reads all registers again: called when they changed by another road than this object.
-    package func reload() {
-        let (keys, _) = Self.load(from: store)
-        snapshot.withLock { $0 = keys }
+        do { try await table.delete(id) } catch let error as RegisterError { throw AccessError(error) }
     }
 
     /// Small state changed under these names, by whatever road: keys among them are read again.
-    package func heed(_ changed: [Key]) {
-        for name in changed.map(\.text) where name.hasPrefix(Self.prefix) {
-            publish(String(name.dropFirst(Self.prefix.count)))
-        }
-    }
-
-    private func set(_ id: String, to key: AccessKey?, expected: [UInt8]?) async throws -> Outcome {
-        try await coordinator.commit(
-            .setRegister(name: Self.prefix + id, value: key?.encoded, expected: expected, always: false)
-        )
-    }
-
-    /// Shows a change to readers. The register is read again, so that of two changes that race the later one stays.
-    private func publish(_ id: String) {
-        snapshot.withLock { keys in
-            keys[id] = store.register(Self.prefix + id).flatMap { AccessKey(encoded: $0) }
-        }
-    }
-
-    private static func load(from store: ObjectStore) -> (keys: [String: AccessKey], rejected: [String]) {
-        var keys: [String: AccessKey] = [:]
-        var rejected: [String] = []
-        for (name, value) in store.registers(prefix: prefix) {
-            let id = String(name.dropFirst(prefix.count))
-            if let key = AccessKey(encoded: value), key.id == id {
-                keys[id] = key
-            } else {
-                rejected.append(id)
-            }
-        }
-        return (keys, rejected)
-    }
+    package func heed(_ changed: [Key]) { table.heed(changed) }
 }

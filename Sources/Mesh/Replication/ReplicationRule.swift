@@ -198,7 +198,11 @@ package struct ReplicationRule: Sendable, Equatable {
 /// | 11  | flags: 1 deletes, 2 metadata, 4 existing, 8 paused                               | once         |
 ///
 /// A tag that is unknown may be a restriction: such a rule does nothing until its node is updated.
-extension ReplicationRule {
+extension ReplicationRule: RegisterValue {
+    package static let registerPrefix = "replication/"
+
+    package var registerName: String { name }
+
     private static let version: UInt8 = 1
 
     package var encoded: [UInt8] {

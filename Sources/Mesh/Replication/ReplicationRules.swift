@@ -1,5 +1,4 @@
 package import Store
-internal import Synchronization
 
 /// Why a change of rules was refused.
 package enum ReplicationError: Error, Sendable, Equatable {
@@ -10,34 +9,21 @@ package enum ReplicationError: Error, Sendable, Equatable {
     case busy
 }
 
-/// All rules of the mesh: durable in registers, and a snapshot in memory.
+/// All rules of the mesh. Registers that hold none, or one of a newer build, are left out: such a rule does nothing here.
 package final class ReplicationRules: Sendable {
-    private static let attemptsMax = 16
-    private static let prefix = "replication/"
+    private let table: RegisterTable<ReplicationRule>
 
-    private let store: ObjectStore
-    private let coordinator: Coordinator
-    private let snapshot: Mutex<[UInt64: ReplicationRule]>
-
-    /// Loads every rule. Registers that hold none, or one of a newer build, are left out: such a rule does nothing here.
     package init(store: ObjectStore, coordinator: Coordinator) {
-        self.store = store
-        self.coordinator = coordinator
-        var known: [UInt64: ReplicationRule] = [:]
-        for (name, value) in store.registers(prefix: Self.prefix) {
-            guard let rule = ReplicationRule(encoded: value), Self.register(rule.id) == name else { continue }
-            known[rule.id] = rule
-        }
-        snapshot = Mutex(known)
+        table = RegisterTable(store: store, coordinator: coordinator)
     }
 
     /// All of them, the oldest first.
     package func all() -> [ReplicationRule] {
-        snapshot.withLock { Array($0.values) }.sorted { ($0.createdMillis, $0.id) < ($1.createdMillis, $1.id) }
+        table.all().sorted { ($0.createdMillis, $0.id) < ($1.createdMillis, $1.id) }
     }
 
     /// The rule with this id; nil if there is none. Costs a short lock and no I/O.
-    package func rule(_ id: UInt64) -> ReplicationRule? { snapshot.withLock { $0[id] } }
+    package func rule(_ id: UInt64) -> ReplicationRule? { table.lookup(ReplicationRule.name(id)) }
 
     /// Adds a rule; durable when this returns.
     package func add(_ rule: ReplicationRule) async throws {
@@ -57,10 +43,7 @@ package final class ReplicationRules: Sendable {
                 && $0.target.prefix == rule.target.prefix && $0.prefix == rule.prefix
         }
         guard !isTwice else { throw ReplicationError.invalid("there is a rule from there to there already") }
-        switch try await set(rule.id, to: rule.encoded, expected: nil) {
-        case .done: publish(rule.id)
-        default: throw ReplicationError.busy
-        }
+        try await named { try await table.add(rule) }
     }
 
     /// Changes a rule by compare-and-set: `change` may run more than once.
@@ -69,60 +52,29 @@ package final class ReplicationRules: Sendable {
         _ id: UInt64,
         _ change: @Sendable (inout ReplicationRule) throws -> Void
     ) async throws -> ReplicationRule {
-        var known = store.register(Self.register(id))
-        for _ in 0..<Self.attemptsMax {
-            guard let current = known, var rule = ReplicationRule(encoded: current) else {
-                throw ReplicationError.noSuchRule(ReplicationRule.name(id))
-            }
-            try change(&rule)
-            if let fault = rule.fault { throw ReplicationError.invalid(fault) }
-            switch try await set(id, to: rule.encoded, expected: current) {
-            case .done:
-                publish(id)
-                return rule
-            case .registerChanged(let newer): known = newer
-            default: known = store.register(Self.register(id))
+        try await named {
+            try await table.update(ReplicationRule.name(id)) { rule in
+                try change(&rule)
+                if let fault = rule.fault { throw ReplicationError.invalid(fault) }
             }
         }
-        throw ReplicationError.busy
     }
 
     /// Removes a rule for good; durable when this returns.
     package func delete(_ id: UInt64) async throws {
-        var known = store.register(Self.register(id))
-        for _ in 0..<Self.attemptsMax {
-            guard let current = known else { throw ReplicationError.noSuchRule(ReplicationRule.name(id)) }
-            switch try await set(id, to: nil, expected: current) {
-            case .done:
-                publish(id)
-                return
-            case .registerChanged(let newer): known = newer
-            default: known = store.register(Self.register(id))
-            }
-        }
-        throw ReplicationError.busy
+        try await named { try await table.delete(ReplicationRule.name(id)) }
     }
 
     /// Small state changed under these names, by whatever road: rules among them are read again.
-    package func heed(_ changed: [Key]) {
-        for name in changed.map(\.text) where name.hasPrefix(Self.prefix) {
-            if let id = ReplicationRule.id(named: String(name.dropFirst(Self.prefix.count))) { publish(id) }
-        }
-    }
+    package func heed(_ changed: [Key]) { table.heed(changed) }
 
-    private static func register(_ id: UInt64) -> String { prefix + ReplicationRule.name(id) }
-
-    private func set(_ id: UInt64, to value: [UInt8]?, expected: [UInt8]?) async throws -> Outcome {
-        try await coordinator.commit(
-            .setRegister(name: Self.register(id), value: value, expected: expected, always: false)
-        )
-    }
-
-    /// The register is read again, so that of two changes that race the later one stays.
-    private func publish(_ id: UInt64) {
-        snapshot.withLock { rules in
-            let rule = store.register(Self.register(id)).flatMap { ReplicationRule(encoded: $0) }
-            rules[id] = rule?.id == id ? rule : nil
+    /// A register's errors by the names that they have here.
+    private func named<Result>(_ body: () async throws -> Result) async throws -> Result {
+        do { return try await body() } catch let error as RegisterError {
+            switch error {
+            case .missing(let name): throw ReplicationError.noSuchRule(name)
+            case .exists, .busy: throw ReplicationError.busy
+            }
         }
     }
 }

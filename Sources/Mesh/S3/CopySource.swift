@@ -34,7 +34,7 @@ package struct CopySource: Hashable, Sendable {
             )
         }
         bucket = String(decoding: decoded[..<slash], as: UTF8.self)
-        guard BucketName.isWellFormed(bucket) else {
+        guard BucketName.isWellFormedFull(bucket) else {
             throw S3Error(.invalidBucketName, nil, [.init("BucketName", String(bucket.prefix(256)))])
         }
         key = try ObjectKeyRule.check(Array(decoded[(slash + 1)...]))

@@ -42,7 +42,7 @@ package enum S3Answers {
             xml.open("Buckets")
             for bucket in buckets {
                 xml.open("Bucket")
-                xml.element("Name", bucket.name)
+                xml.element("Name", BucketName.local(bucket.name))
                 xml.element("CreationDate", millis: bucket.createdMillis)
                 xml.element("BucketRegion", region)
                 xml.close("Bucket")

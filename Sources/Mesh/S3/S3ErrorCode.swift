@@ -61,6 +61,7 @@ package enum S3ErrorCode: String, CaseIterable, Sendable {
     case signatureDoesNotMatch = "SignatureDoesNotMatch"
     case slowDown = "SlowDown"
     case tooManyBuckets = "TooManyBuckets"
+    case quotaExceeded = "QuotaExceeded"
     case contentSHA256Mismatch = "XAmzContentSHA256Mismatch"
 
     /// The HTTP status of the answer.
@@ -121,6 +122,7 @@ package enum S3ErrorCode: String, CaseIterable, Sendable {
         case .notImplemented: (501, "A header or query you provided requested a function that is not implemented.")
         case .notModified: (304, "Not Modified")
         case .replicationLoop: (409, "The object was in this bucket before, and went on from here.")
+        case .quotaExceeded: (403, "The quota of this bucket does not leave room for it.")
         case .replicationSuperseded: (409, "This bucket has something newer under this key.")
         case .operationAborted: (409, "A conflicting operation is in progress against this resource. Try again.")
         case .preconditionFailed: (412, "At least one of the pre-conditions you specified did not hold")

@@ -73,7 +73,7 @@ struct RequestPlace {
             path = end < path.endIndex ? path[(end + 1)...] : []
             if bucket.isEmpty && !path.isEmpty { throw Self.badName(bucket) }
         }
-        if !bucket.isEmpty && !BucketName.isWellFormed(bucket) { throw Self.badName(bucket) }
+        if !bucket.isEmpty && !BucketName.isWellFormedFull(bucket) { throw Self.badName(bucket) }
         guard !path.isEmpty else { return }
         guard let bytes = PercentCoding.decode(path, plusIsBlank: false) else { throw S3Error(.invalidURI) }
         key = try ObjectKeyRule.check(bytes)

@@ -181,6 +181,32 @@ extension Doctor {
         }
     }
 
+    /// A directory of an older build has no such table, or one that is behind: the next start counts anew.
+    private func examineUsage() throws {
+        guard try database.number("SELECT count(*) FROM sqlite_schema WHERE name = 'usage'") > 0 else { return }
+        var left = usage
+        try each("SELECT bucket, data FROM usage") { row in
+            let bucket = BucketID(column: row.int(0))
+            let counted = left.removeValue(forKey: bucket) ?? Usage()
+            guard let known = try? SmallRows.usage(bucket, row.blob(1)) else {
+                return report.add(.warning, "The row of bucket \(bucket.rawValue) in the table usage is damaged.")
+            }
+            if known != counted {
+                report.add(
+                    .warning,
+                    "The table usage counts \(known.versions) versions and \(known.bytes) bytes of bucket "
+                        + "\(bucket.rawValue), there are \(counted.versions) and \(counted.bytes)."
+                )
+            }
+        }
+        for (bucket, counted) in left {
+            report.add(
+                .warning,
+                "The table usage has nothing of bucket \(bucket.rawValue), there are \(counted.versions) versions."
+            )
+        }
+    }
+
     private func examineCounters() throws {
         let row = try database.prepare("SELECT data FROM counters WHERE id = 1")
         guard try row.step(), let counters = try? SmallRows.counters(row.blob(0)) else {
@@ -198,6 +224,7 @@ extension Doctor {
                 "The table counters counts \(counters.logicalBytes) bytes of objects, there are \(report.logicalBytes)."
             )
         }
+        try examineUsage()
         if counters.systemRows != systemRows {
             report.add(
                 .error,

@@ -30,6 +30,7 @@ extension Doctor {
                 guard kind.isVersion else { break }
                 report.versions += 1
                 report.logicalBytes += found.record.size
+                usage[bucket, default: Usage()] += Usage(versions: 1, bytes: Int64(clamping: found.record.size))
             case .upload: try examineUpload(found.record)
             case .part: try examinePart(found.record)
             case .system: systemRows += 1

@@ -29,6 +29,7 @@ package final class Doctor {
     /// Rows of small state, tombstones and changes, and the bytes of unfinished uploads: recounted.
     var systemRows: Int64 = 0
     var marks: Int64 = 0
+    var usage: [BucketID: Usage] = [:]
     var instances: Int64 = 0
     var wanted: Int64 = 0
     /// Rows that lack bytes, of which the table wanted says nothing.

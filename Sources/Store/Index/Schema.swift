@@ -34,6 +34,7 @@ enum Schema {
         CREATE TABLE IF NOT EXISTS feeds(id INTEGER PRIMARY KEY, data BLOB NOT NULL);
         CREATE TABLE IF NOT EXISTS outbox(feed INTEGER, key BLOB, data BLOB NOT NULL,
             PRIMARY KEY(feed, key)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS usage(bucket INTEGER PRIMARY KEY, data BLOB NOT NULL);
         """
 
     /// The rows of all buckets behind a place, in the order of the table.

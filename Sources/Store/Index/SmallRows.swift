@@ -1,10 +1,10 @@
 /// The bytes of the rows beside `versions`: each packed, each with a checksum seeded by its table and key.
 enum SmallRows {
-    private enum Table: UInt64 {
-        case counters = 1, null, extents, segment, upload, manifest, instance, feed, entry
+    enum Table: UInt64 {
+        case counters = 1, null, extents, segment, upload, manifest, instance, feed, entry, usage
     }
 
-    private static func seed(_ table: Table, _ key: UInt64) -> UInt64 { key &* 31 &+ table.rawValue }
+    static func seed(_ table: Table, _ key: UInt64) -> UInt64 { key &* 31 &+ table.rawValue }
 
     private static func seed(_ table: Table, _ key: [UInt8]) -> UInt64 {
         Checksum.of(key, seed: table.rawValue)

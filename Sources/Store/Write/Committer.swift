@@ -30,6 +30,7 @@ final class Committer: Sendable {
         let observers: SystemObservers
         let hints: HintBook
         let outbox: OutboxBook
+        let usage: UsageBook
         /// Rung when there is something to sweep.
         let sweep: Bell
     }
@@ -238,6 +239,7 @@ private final class CommitterRun {
         if changed { around.condition.note(logicalBytes: writer.counters.logicalBytes) }
         around.hints.count(writer.pending.hints)
         if changed { around.outbox.publish(writer.pending.outbox, writer.feeds) }
+        if changed { around.usage.publish(writer.pending.usage) }
         if writer.pending.isFencingChanged { around.fencing.set(writer.fencing) }
         for blob in writer.pending.consumed { around.staging.remove(blob) }
         if !writer.pending.systemKeys.isEmpty { around.observers.tell(writer.pending.systemKeys) }

@@ -97,6 +97,7 @@ extension IndexWriter {
             guard record.kind.isVersion else { return }
             pending.counters.versions += change
             pending.counters.logicalBytes += change * Int64(record.size)
+            countUsage(record, change)
         case .system: pending.counters.systemRows += change
         case .upload, .part: break
         }

@@ -31,6 +31,8 @@ final class IndexWriter {
         var feeds: [UInt64: KeptFeed]
         /// How many entries of the outbox more each feed has.
         var outbox: [UInt64: Int] = [:]
+        /// How much more each bucket has; what changed and came back is not mentioned.
+        var usage: [BucketID: Usage] = [:]
         var nextBody: Int64
     }
 
@@ -53,6 +55,7 @@ final class IndexWriter {
     private var closed: Set<BucketID>
     private(set) var burials: Burials
     private(set) var feeds: [UInt64: KeptFeed]
+    private(set) var usage: [BucketID: Usage]
     /// How many buckets were closed since the start, committed or not: whether one was, is all that is asked.
     var closings: UInt64 = 0
 
@@ -72,6 +75,7 @@ final class IndexWriter {
         closed = loaded.closed
         burials = Burials(gone: loaded.gone, unpurged: loaded.gone)
         feeds = loaded.feeds
+        usage = loaded.usage
         nextBody = try database.number("SELECT coalesce(max(id), 0) + 1 FROM bodies")
         pending = Pending(
             small: loaded.small,
@@ -113,6 +117,7 @@ final class IndexWriter {
                     try rows.deleteSegment.bind(1, Int64(id)).run()
                 }
             }
+            try writeUsage()
             pending.counters.sequence += 1
             pending.counters.segments = segmentsCount
             try rows.putCounters.bind(1, SmallRows.encode(pending.counters)).run()
@@ -125,6 +130,7 @@ final class IndexWriter {
         closed = pending.closed
         burials = pending.burials
         feeds = pending.feeds
+        usage.add(pending.usage)
         digest.apply(pending.digest)
         for (id, row) in pending.segments { segments[id] = row }
     }
@@ -220,4 +226,5 @@ struct LoadedIndex {
     var hints: [HintPeer: Int] = [:]
     var feeds: [UInt64: KeptFeed] = [:]
     var outbox: [UInt64: Int] = [:]
+    var usage: [BucketID: Usage] = [:]
 }

@@ -11,6 +11,7 @@ final class WriterStatements {
     let putInstance, deleteInstance, putWanted, deleteWanted, putClosed, deleteClosed, putGone: Statement
     let putHint, deleteHint, rowsBehind: Statement
     let putFeed, deleteFeed, putEntry, entry, deleteEntry: Statement
+    let putUsage, deleteUsage: Statement
     let quarantine, release: Statement
     private let handle: OpaquePointer
 
@@ -57,6 +58,8 @@ final class WriterStatements {
         putEntry = try make("INSERT OR REPLACE INTO outbox VALUES(?1, ?2, ?3)")
         entry = try make("SELECT data FROM outbox WHERE feed = ?1 AND key = ?2")
         deleteEntry = try make("DELETE FROM outbox WHERE feed = ?1 AND key = ?2")
+        putUsage = try make("INSERT OR REPLACE INTO usage VALUES(?1, ?2)")
+        deleteUsage = try make("DELETE FROM usage WHERE bucket = ?1")
         rowsBehind = try make(Schema.rowsBehind)
         quarantine = try make("INSERT OR IGNORE INTO quarantine VALUES(?1, ?2, ?3, ?4, ?5)")
         release = try make("DELETE FROM quarantine WHERE segment = ?1")

@@ -8,24 +8,36 @@ extension AdminFace {
         api.get("buckets") { _, context in
             if node.layout.isRemoved { throw CoordinatorError.notMember }
             let seen = node.coordinator.buckets().filter { sees($0, context) }
-            return try Self.yes(BucketsAnswer(buckets: seen.map(answer)))
+            await node.lookAtUsage()
+            return try Self.yes(BucketsAnswer(buckets: seen.map { answer($0, context) }))
         }
-        api.post("buckets") { request, _ in try await createBucket(Self.body(NewBucket.self, of: request)) }
+        api.post("buckets") { request, context in
+            try await createBucket(Self.body(NewBucket.self, of: request), context)
+        }
         api.get("buckets/:bucket") { _, context in
-            let bucket = try await bucket(context.parameters.require("bucket"))
+            let bucket = try await namedBucket(of: context)
             guard sees(bucket, context) else { throw Self.noGrant("", bucket) }
-            return try Self.yes(answer(bucket))
+            await node.lookAtUsage()
+            return try Self.yes(answer(bucket, context))
+        }
+        api.put("buckets/:bucket/quota") { request, context in
+            let quota = try await Self.quota(Self.body(QuotaAnswer.self, of: request))
+            let bucket = try await namedBucket(of: context)
+            try await node.quotas.set(quota, of: bucket)
+            await node.lookAtUsage()
+            return try Self.yes(answer(bucket, context))
         }
         api.delete("buckets/:bucket") { _, context in
             try await deleteBucket(bucket(of: context, for: .owner))
         }
         api.put("buckets/:bucket/versioning") { request, context in
             let change = try await Self.body(VersioningChange.self, of: request)
-            return try await setVersioning(change.versioning, of: bucket(of: context, for: .owner))
+            return try await setVersioning(change.versioning, of: bucket(of: context, for: .owner), context)
         }
         api.put("buckets/:bucket/copies") { request, context in
             let change = try await Self.body(CopiesChange.self, of: request)
-            return try await setCopies(change.copies, of: bucket(context.parameters.require("bucket")), context)
+            let bucket = try await namedBucket(of: context)
+            return try await setCopies(change.copies, of: bucket, context)
         }
     }
 
@@ -37,37 +49,74 @@ extension AdminFace {
         return bucket
     }
 
-    private func createBucket(_ new: NewBucket) async throws -> Response {
+    private func createBucket(_ new: NewBucket, _ context: AdminContext) async throws -> Response {
         guard BucketName.mayBeCreated(new.name) else {
             throw AdminError(.badRequest, "invalid_name", "\"\(new.name.prefix(80))\" cannot be a bucket's name")
         }
-        let names = node.coordinator.buckets().map(\.name)
-        if let max = node.settings.bucketsMax, names.count >= max, !names.contains(new.name) {
-            let sentence = "there are \(names.count) buckets, and max-buckets allows \(max)"
-            throw AdminError(.conflict, "too_many_buckets", sentence)
+        let key = caller(context)
+        guard context.role >= .operator || key?.allowsCreatingBuckets == true else {
+            throw AdminError(.forbidden, "not_operator", "your access key may not make buckets; an admin can allow it")
         }
+        let tenant = try tenant(of: new.tenant, key)
+        let name = BucketName.full(new.name, of: tenant)
+        try admitBucket(name, of: tenant)
         let bucket = Bucket.fresh(
-            named: new.name,
+            named: name,
             versioning: try Self.versioning(new.versioning ?? "off"),
             copies: try new.copies.map(Self.copies)
         )
         switch try await node.coordinator.commit(.createBucket(bucket)) {
-        case .done: return try Self.yes(answer(bucket), status: .created)
+        case .done:
+            if context.role < .operator, let key, key.needsGrants {
+                try await node.accessKeys.grant(.owner, on: bucket, to: key.id)
+            }
+            return try Self.yes(answer(bucket, context), status: .created)
         case .bucketExists: throw AdminError(.conflict, "bucket_exists", "there is a bucket \(new.name) already")
         case let other: throw Self.unexpected(other)
         }
     }
 
+    /// Whose something new is to be: the caller's tenant's, or that of the tenant that he names.
+    func tenant(of named: String?, _ caller: AccessKey?) throws -> String? {
+        if let own = caller?.tenant {
+            guard named == nil || named == own else {
+                throw AdminError(.badRequest, "invalid", "your access key is of the tenant \(own)")
+            }
+            return own
+        }
+        guard let named else { return nil }
+        guard let tenant = node.quotas.tenants.lookup(named) else { throw AdminFace.noTenant(named) }
+        guard !tenant.isDisabled else {
+            throw AdminError(.conflict, "tenant_disabled", "the tenant \(named) is disabled: enable it first")
+        }
+        return named
+    }
+
+    private func admitBucket(_ name: String, of tenant: String?) throws {
+        let known = node.coordinator.buckets()
+        guard !known.contains(where: { $0.name == name }) else { return }
+        if let max = node.settings.bucketsMax, known.count >= max {
+            let sentence = "there are \(known.count) buckets, and max-buckets allows \(max)"
+            throw AdminError(.conflict, "too_many_buckets", sentence)
+        }
+        if node.quotas.isOneBucketTooMany(for: tenant, among: known) {
+            let sentence = "the tenant \(tenant ?? "") has as many buckets as its quota allows"
+            throw AdminError(.conflict, "too_many_buckets", sentence)
+        }
+    }
+
     private func deleteBucket(_ bucket: Bucket) async throws -> Response {
         switch try await node.coordinator.commit(.deleteBucket(bucket.id)) {
-        case .done: return try Self.yes(Nothing())
+        case .done:
+            await node.quotas.forget(bucket)
+            return try Self.yes(Nothing())
         case .bucketNotEmpty: throw AdminError(.conflict, "bucket_not_empty", "the bucket \(bucket.name) is not empty")
         case .noSuchBucket: throw AdminError(.notFound, "no_such_bucket", "there is no bucket \(bucket.name)")
         case let other: throw Self.unexpected(other)
         }
     }
 
-    private func setVersioning(_ text: String, of bucket: Bucket) async throws -> Response {
+    private func setVersioning(_ text: String, of bucket: Bucket, _ context: AdminContext) async throws -> Response {
         let versioning = try Self.versioning(text)
         var bucket = bucket
         guard versioning != .off || bucket.versioning == .off else {
@@ -76,7 +125,7 @@ extension AdminFace {
         switch try await node.coordinator.commit(.setVersioning(bucket.id, versioning)) {
         case .done:
             bucket.versioning = versioning
-            return try Self.yes(answer(bucket))
+            return try Self.yes(answer(bucket, context))
         case .noSuchBucket: throw AdminError(.notFound, "no_such_bucket", "there is no bucket \(bucket.name)")
         case let other: throw Self.unexpected(other)
         }
@@ -117,19 +166,30 @@ extension AdminFace {
         }
     }
 
-    private func answer(_ bucket: Bucket) -> BucketAnswer {
+    static func quota(_ asked: QuotaAnswer) throws -> Quota {
+        guard asked.bytes != 0, asked.objects != 0 else {
+            throw AdminError(.badRequest, "invalid", "a limit is a number above zero; leave it out for none")
+        }
+        return Quota(bytes: asked.bytes, objects: asked.objects)
+    }
+
+    private func answer(_ bucket: Bucket, _ context: AdminContext) -> BucketAnswer {
         let versioning =
             switch bucket.versioning {
             case .off: "off"
             case .on: "enabled"
             case .suspended: "suspended"
             }
+        let isTenants = caller(context)?.tenant != nil
         return BucketAnswer(
-            name: bucket.name,
+            name: isTenants ? BucketName.local(bucket.name) : bucket.name,
             created: JSON.date(millis: bucket.createdMillis),
             versioning: versioning,
             copies: node.coordinator.span(of: bucket.id).next,
-            copiesHeld: node.copiesHeld(of: bucket)
+            copiesHeld: node.copiesHeld(of: bucket),
+            usage: UsageAnswer(node.quotas.ledger.usage(of: bucket.id)),
+            quota: node.quotas.quota(of: bucket).map { QuotaAnswer(bytes: $0.bytes, objects: $0.objects) },
+            tenant: BucketName.tenant(of: bucket.name)
         )
     }
 }

@@ -40,11 +40,15 @@ extension AdminFace {
             case .accessKey(let id): ("accessKey", id)
             case .bearer(let name): ("token", name)
             }
+        let key = kind == "accessKey" ? node.accessKeys.lookup(name) : nil
         var response = try Self.yes(
             SessionAnswer(
                 kind: kind,
                 name: name,
                 role: signed.role.name,
+                tenant: key?.tenant,
+                tenantAdmin: key?.isTenantAdmin ?? false,
+                createBuckets: signed.role >= .operator || key?.allowsCreatingBuckets == true,
                 endsAt: signed.token.endsAt,
                 changeMark: signed.changeMark,
                 node: node.settings.name,

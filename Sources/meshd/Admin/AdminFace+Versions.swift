@@ -108,18 +108,23 @@ extension AdminFace {
             throw AdminError(.notFound, "no_such_version", "there is no such version of \(key.text)")
         }
         let record = found.record
+        try admit(record.size, into: bucket)
         let body = try await copy(found, to: key, in: bucket)
+        var attributes = try ObjectAttributes(of: record)
+        // It is written here now, wherever it came from.
+        attributes.origin = nil
         let draft = Draft(
             bucket: bucket.id,
             key: key,
             size: record.size,
             etag: record.etag,
             body: body,
-            attributes: record.attributes,
+            attributes: attributes.encoded,
             tags: record.tags
         )
         switch try await node.coordinator.commit(.put(draft, .none)) {
         case .done(let record?, _):
+            node.quotas.ledger.took(record.size, into: bucket)
             return try Self.yes(
                 ObjectAnswer(key: key.text, size: record.size, etag: record.etag.text),
                 status: .created
@@ -192,7 +197,8 @@ extension AdminFace {
             throw AdminError(.badRequest, "invalid", "an endpoint is http:// or https://, a host, and perhaps a port")
         }
         let now = JSON.nowMillis() / 1_000
-        let path = "/" + bucket.name + "/" + PercentCoding.encode(share.key, keepSlash: true)
+        let name = key.tenant == nil ? bucket.name : BucketName.local(bucket.name)
+        let path = "/" + name + "/" + PercentCoding.encode(share.key, keepSlash: true)
         let target = try S3Signer(accessKey: id, secret: key.secret.revealed, region: node.settings.region).presign(
             method: "GET",
             target: path + (version.map { "?versionId=\($0)" } ?? ""),

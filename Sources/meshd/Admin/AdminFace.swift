@@ -40,6 +40,7 @@ struct AdminFace: Sendable {
         addHistory(to: api)
         addBuckets(to: api)
         addKeys(to: api)
+        addTenants(to: api)
         addMesh(to: api)
         addCluster(to: api)
         addOrders(to: api)
@@ -136,6 +137,10 @@ struct AdminError: Error, Sendable {
         case AccessError.keyExists(let id): self.init(.conflict, "key_exists", "there is an access key \(id) already")
         case AccessError.invalid(let what): self.init(.badRequest, "invalid", what)
         case AccessError.busy(let id): self.init(.conflict, "busy", "\(id) was changed by others at the same time")
+        case RegisterError.missing(let name): self.init(.notFound, "not_found", "there is no \(name)")
+        case RegisterError.exists(let name): self.init(.conflict, "exists", "there is a \(name) already")
+        case RegisterError.busy(let name):
+            self.init(.conflict, "busy", "\(name) was changed by others at the same time")
         case ReplicationError.noSuchRule(let id):
             self.init(.notFound, "no_such_rule", "there is no replication rule \(id)")
         case ReplicationError.invalid(let what): self.init(.badRequest, "invalid", what)

@@ -71,6 +71,30 @@ struct BucketAnswer: Codable, Sendable {
     /// Copies that it wants of each object, and how many of them there are nodes for now.
     var copies: Int
     var copiesHeld: Int
+    /// Nil in what an older build says.
+    var usage: UsageAnswer?
+    var quota: QuotaAnswer?
+    /// Nil: it is of no tenant.
+    var tenant: String?
+}
+
+/// What is there, about.
+struct UsageAnswer: Codable, Sendable, Equatable {
+    /// Versions of objects, delete markers included.
+    var objects: UInt64
+    var bytes: UInt64
+    /// False: some node did not answer, and the rest is taken to be like what is known.
+    var complete: Bool
+
+    init(_ usage: BucketUsage) {
+        (objects, bytes, complete) = (usage.objects, usage.bytes, usage.isComplete)
+    }
+}
+
+/// `buckets/NAME/quota`, and what a bucket is shown with; nil: no limit.
+struct QuotaAnswer: Codable, Sendable, Equatable {
+    var bytes: UInt64?
+    var objects: UInt64?
 }
 
 struct BucketsAnswer: Codable, Sendable {
@@ -82,6 +106,8 @@ struct NewBucket: Codable, Sendable {
     var versioning: String?
     /// 1, 2, 3 or 5; by default 3.
     var copies: Int?
+    /// Whose it is to be; only for who has no tenant.
+    var tenant: String?
 }
 
 /// `buckets/NAME/copies`
@@ -110,6 +136,9 @@ struct KeyAnswer: Codable, Sendable {
     /// `admin`, `operator`, `viewer` or `none`; builds without roles do not say it.
     var role: String?
     var createBuckets: Bool
+    /// Nil: of no tenant.
+    var tenant: String?
+    var tenantAdmin: Bool?
     var grants: [BucketGrant]
     /// Only in the answer to the creation of a key.
     var secret: String?
@@ -127,6 +156,9 @@ struct NewKey: Codable, Sendable {
     /// As in the answer; `admin` is the older way to say one of them.
     var role: String?
     var createBuckets: Bool?
+    /// Whose it is to be; a tenant's admin need not say.
+    var tenant: String?
+    var tenantAdmin: Bool?
 }
 
 struct KeyChange: Codable, Sendable {
@@ -134,6 +166,7 @@ struct KeyChange: Codable, Sendable {
     var admin: Bool?
     var role: String?
     var createBuckets: Bool?
+    var tenantAdmin: Bool?
 }
 
 struct GrantChange: Codable, Sendable {

@@ -14,6 +14,11 @@ struct SessionAnswer: Codable, Sendable {
     /// The access key's id, or the node whose token it was.
     var name: String
     var role: String
+    /// Whose the access key is; nil: of no tenant.
+    var tenant: String?
+    var tenantAdmin: Bool
+    /// Whether it may make buckets, whatever its role.
+    var createBuckets: Bool
     /// Unix seconds.
     var endsAt: UInt64
     /// To be repeated in the header `x-meshd-change` with every change.

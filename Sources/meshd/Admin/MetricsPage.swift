@@ -29,6 +29,7 @@ struct MetricsPage {
         (node.cluster?.replicator.reports ?? []).write(to: &page, nowMillis: JSON.nowMillis()) { rule in
             names[rule].flatMap { node.store.bucket($0)?.name } ?? ""
         }
+        writeUsage(to: &page)
         page.family("meshd_events_total", "Events written down since the start.", .counter)
         for severity in MeshEvent.Severity.allCases {
             let count = node.events.counts[severity] ?? 0
@@ -37,6 +38,26 @@ struct MetricsPage {
         let suppressed = Double(node.events.suppressed)
         page.single("meshd_events_suppressed_total", "Events that were too many at once.", .counter, suppressed)
         return page.text
+    }
+
+    /// As of the last look: a page of metrics asks nobody. Names of tenants' buckets have their tenant before them.
+    private func writeUsage(to page: inout PrometheusText) {
+        guard node.quotas.ledger.lookedMillis != nil else { return }
+        let buckets = node.coordinator.buckets()
+        let usage = buckets.map { ($0.name, node.quotas.ledger.usage(of: $0.id)) }
+        let quotas = buckets.compactMap { bucket in node.quotas.quota(of: bucket).map { (bucket.name, $0) } }
+        page.family("meshd_bucket_objects", "Versions of objects in a bucket of the mesh, about.", .gauge)
+        for (name, usage) in usage { page.sample("meshd_bucket_objects", [("bucket", name)], Double(usage.objects)) }
+        page.family("meshd_bucket_bytes", "Bytes in a bucket of the mesh, one copy counted, about.", .gauge)
+        for (name, usage) in usage { page.sample("meshd_bucket_bytes", [("bucket", name)], Double(usage.bytes)) }
+        page.family("meshd_bucket_quota_objects", "Objects that a bucket may have.", .gauge)
+        for (name, quota) in quotas {
+            if let most = quota.objects { page.sample("meshd_bucket_quota_objects", [("bucket", name)], Double(most)) }
+        }
+        page.family("meshd_bucket_quota_bytes", "Bytes that a bucket may have.", .gauge)
+        for (name, quota) in quotas {
+            if let most = quota.bytes { page.sample("meshd_bucket_quota_bytes", [("bucket", name)], Double(most)) }
+        }
     }
 
     /// The second field of /proc/self/statm, in pages of 4 KiB; nil where there is no such file.

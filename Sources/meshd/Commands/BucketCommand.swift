@@ -7,13 +7,24 @@ struct BucketCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bucket",
         abstract: "List and change buckets.",
-        subcommands: [List.self, Create.self, Delete.self, Show.self, Set.self, SetVersioning.self]
+        subcommands: [
+            List.self, Create.self, Delete.self, Show.self, Set.self, SetVersioning.self, SetQuota.self,
+        ]
     )
 
     static func table(_ buckets: [BucketAnswer]) -> String {
         Table.text(
-            header: ["BUCKET", "CREATED", "VERSIONING", "COPIES"],
-            rows: buckets.map { [$0.name, $0.created, $0.versioning, copies($0)] }
+            header: ["BUCKET", "OBJECTS", "SIZE", "VERSIONING", "COPIES", "CREATED"],
+            rows: buckets.map { bucket in
+                let usage = bucket.usage
+                let objects = usage.map {
+                    QuotaText.count($0.objects, of: bucket.quota?.objects, isComplete: $0.complete)
+                }
+                let size = usage.map { QuotaText.bytes($0.bytes, of: bucket.quota?.bytes, isComplete: $0.complete) }
+                return [
+                    bucket.name, objects ?? "-", size ?? "-", bucket.versioning, copies(bucket), bucket.created,
+                ]
+            }
         )
     }
 
@@ -43,13 +54,14 @@ struct BucketCommand: AsyncParsableCommand {
         @Flag(help: "Keep the versions that writes replace.") var versioning = false
         @Option(help: "Copies of each object, as far as there are nodes: 1, 2, 3 or 5. By default 3.")
         var copies: Int?
+        @Option(help: "Whose it is to be.") var tenant: String?
         @OptionGroup var options: ClientOptions
 
         func validate() throws { try check(copies: copies) }
 
         func run() async throws {
-            let new = NewBucket(name: bucket, versioning: versioning ? "enabled" : "off", copies: copies)
-            let body = try JSON.bytes(new)
+            let state = versioning ? "enabled" : "off"
+            let body = try JSON.bytes(NewBucket(name: bucket, versioning: state, copies: copies, tenant: tenant))
             let answer = try await options.client().call(.POST, "buckets", body: body, as: BucketAnswer.self)
             try options.show(answer) { "created \($0.name)" }
         }
@@ -117,6 +129,33 @@ struct BucketCommand: AsyncParsableCommand {
         func run() async throws {
             let path = "buckets/\(ClientOptions.segment(bucket))/versioning"
             let body = try JSON.bytes(VersioningChange(versioning: state))
+            let answer = try await options.client().call(.PUT, path, body: body, as: BucketAnswer.self)
+            try options.show(answer) { table([$0]) }
+        }
+    }
+
+    struct SetQuota: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "quota",
+            abstract: "Set how much a bucket may have, in place of what was set before.",
+            discussion: "Writes beyond it are refused with QuotaExceeded; reads and deletions go on."
+        )
+        @Argument var bucket: String
+        @Option(help: "Bytes of all versions, one copy counted, such as 10GiB.") var bytes: ByteCount?
+        @Option(help: "Versions of objects.") var objects: UInt64?
+        @Flag(name: .customLong("none"), help: "No limit.") var isNone = false
+        @OptionGroup var options: ClientOptions
+
+        func validate() throws {
+            guard isNone == (bytes == nil && objects == nil) else {
+                throw ValidationError("name --bytes or --objects, or --none")
+            }
+            guard objects != 0 else { throw ValidationError("a limit is a number above zero; --none sets none") }
+        }
+
+        func run() async throws {
+            let path = "buckets/\(ClientOptions.segment(bucket))/quota"
+            let body = try JSON.bytes(QuotaAnswer(bytes: bytes?.value, objects: objects))
             let answer = try await options.client().call(.PUT, path, body: body, as: BucketAnswer.self)
             try options.show(answer) { table([$0]) }
         }

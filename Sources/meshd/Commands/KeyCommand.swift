@@ -15,16 +15,18 @@ struct KeyCommand: AsyncParsableCommand {
 
     static func table(_ keys: [KeyAnswer]) -> String {
         Table.text(
-            header: ["KEY", "CREATED", "STATE", "ROLE", "GRANTS"],
+            header: ["KEY", "CREATED", "STATE", "TENANT", "ROLE", "GRANTS"],
             rows: keys.map { key in
                 let parts = [
                     key.admin ? "admin" : key.role == KeyAnswer.noRole ? nil : key.role,
+                    key.tenantAdmin == true ? "tenant's admin" : nil,
                     key.createBuckets ? "creates buckets" : nil,
                 ]
                 let role = parts.compactMap(\.self).joined(separator: ", ")
                 let grants = key.grants.map { "\($0.bucket):\($0.rights.joined(separator: "+"))" }
                 return [
-                    key.id, key.created, key.disabled ? "disabled" : "enabled", role.isEmpty ? "-" : role,
+                    key.id, key.created, key.disabled ? "disabled" : "enabled", key.tenant ?? "-",
+                    role.isEmpty ? "-" : role,
                     grants.isEmpty ? "-" : grants.joined(separator: " "),
                 ]
             }
@@ -58,9 +60,16 @@ struct KeyCommand: AsyncParsableCommand {
         )
         var role: RoleName?
         @Flag(help: "It may create buckets, which it then owns.") var createBuckets = false
+        @Option(help: "Whose key it is to be: it reaches the buckets of this tenant and no others.")
+        var tenant: String?
+        @Flag(help: "It may do everything with the tenant's buckets and keys.") var tenantAdmin = false
 
         func validate() throws {
             guard !admin || role == nil else { throw ValidationError("give --full-access or --role, not both") }
+            guard !tenantAdmin || tenant != nil else { throw ValidationError("--tenant-admin goes with --tenant") }
+            guard tenant == nil || !admin && (role ?? RoleName.none) == RoleName.none else {
+                throw ValidationError("a tenant's key has no role in the mesh")
+            }
         }
 
         func key(id: String?, secret: String?) -> NewKey {
@@ -71,7 +80,9 @@ struct KeyCommand: AsyncParsableCommand {
                 secret: secret,
                 admin: isAdmin ? true : nil,
                 role: isAdmin ? nil : role?.rawValue,
-                createBuckets: createBuckets
+                createBuckets: createBuckets,
+                tenant: tenant,
+                tenantAdmin: tenantAdmin ? true : nil
             )
         }
     }

@@ -49,6 +49,8 @@ struct ConfigOptions: ParsableArguments {
     var maxNodes: String?
     @Option(help: "More buckets are not made; 0 sets no limit.")
     var maxBuckets: String?
+    @Option(help: "More tenants are not made; 0 sets no limit.")
+    var maxTenants: String?
     @Option(help: "With so many bytes of objects the node takes no more; 0 sets no limit.")
     var maxBytes: String?
     @Option(help: "Space for the log of events.")
@@ -91,7 +93,7 @@ struct ConfigOptions: ParsableArguments {
             ("witness", witness), ("region", region), ("domain", domain), ("tls-certificate", tlsCertificate),
             ("tls-key", tlsKey), ("admin-tls-certificate", adminTlsCertificate),
             ("admin-tls-key", adminTlsKey), ("log-level", logLevel),
-            ("max-nodes", maxNodes), ("max-buckets", maxBuckets), ("max-bytes", maxBytes),
+            ("max-nodes", maxNodes), ("max-buckets", maxBuckets), ("max-tenants", maxTenants), ("max-bytes", maxBytes),
             ("events-size", eventsSize), ("events-age", eventsAge), ("connections-max", connectionsMax),
             ("admin-connections-max", adminConnectionsMax), ("idle-timeout", idleTimeout),
             ("shutdown-timeout", shutdownTimeout), ("disk-reserve", diskReserve), ("scrub-rate", scrubRate),

@@ -83,6 +83,7 @@ struct Setting: Sendable {
             "More nodes get no place in the mesh; 0 sets no limit. Set the same on all nodes."
         ),
         Setting("max-buckets", .count(0...1_000_000), "0", "More buckets are not made; 0 sets no limit."),
+        Setting("max-tenants", .count(0...100_000), "0", "More tenants are not made; 0 sets no limit."),
         Setting(
             "max-bytes",
             .bytes(0...(1 << 60)),

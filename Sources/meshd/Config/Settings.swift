@@ -81,6 +81,7 @@ struct Settings: Sendable {
     /// Nothing sets no limit.
     var nodesMax: Int? { limit("max-nodes") }
     var bucketsMax: Int? { limit("max-buckets") }
+    var tenantsMax: Int? { limit("max-tenants") }
     private func limit(_ name: String) -> Int? { number(name) == 0 ? nil : Int(number(name)) }
     var events: EventBook.Limits {
         EventBook.Limits(bytesMax: Int(number("events-size")), ageMillisMax: number("events-age"))

@@ -36,6 +36,8 @@ enum ConsoleFiles {
         "replication.js": File(PackageResources.replication_js, script),
         "objects.js": File(PackageResources.objects_js, script),
         "keys.js": File(PackageResources.keys_js, script),
+        "quotas.js": File(PackageResources.quotas_js, script),
+        "tenants.js": File(PackageResources.tenants_js, script),
         "versions.js": File(PackageResources.versions_js, script),
         "events.js": File(PackageResources.events_js, script),
         "movements.js": File(PackageResources.movements_js, script),

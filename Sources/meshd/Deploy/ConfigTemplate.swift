@@ -21,6 +21,7 @@ enum ConfigTemplate: String, CaseIterable, Sendable {
                 ("disk-reserve", "64MiB", "A laptop's disk is nearly full as a rule."),
                 ("max-nodes", "3", "As many as one machine can play."),
                 ("max-buckets", "20", "A test that makes buckets in a circle is noticed."),
+                ("max-tenants", "5", "The same for tenants."),
                 ("max-bytes", "10GiB", "It is nobody's storage."),
                 ("events-age", "7d", "What happened last week is over."),
             ]
@@ -31,6 +32,7 @@ enum ConfigTemplate: String, CaseIterable, Sendable {
                 ("lan-discovery", "off", "Nodes are let in by tokens."),
                 ("max-nodes", "6", "More than these are a mistake."),
                 ("max-buckets", "500", "A test that never cleans up is noticed."),
+                ("max-tenants", "50", "The same for tenants."),
                 ("max-bytes", "500GiB", "On each node."),
             ]
         case .production:
@@ -42,6 +44,7 @@ enum ConfigTemplate: String, CaseIterable, Sendable {
                 ("disk-reserve", "4GiB", "Room for repair and compaction when a disk is nearly full."),
                 ("max-nodes", "64", "A safety net against a script that adds nodes."),
                 ("max-buckets", "5000", "Every node holds the list of all buckets."),
+                ("max-tenants", "500", "A safety net against a script that makes tenants."),
                 ("events-size", "32MiB", "Some months of what happened."),
                 ("events-age", "365d", "Questions come late."),
             ]

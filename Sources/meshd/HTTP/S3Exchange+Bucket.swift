@@ -6,9 +6,11 @@ import Store
 extension S3Exchange {
     func listBuckets(_ arguments: ListBucketsArguments) async throws {
         let key: AccessKey = accessKey
+        // Those of tenants have names that clients without one could not use.
         let visible = coordinator.buckets().filter { bucket in
-            key.allows(.read, on: bucket.id) && bucket.name.hasPrefix(arguments.prefix)
-                && arguments.after.map { bucket.name > $0 } ?? true
+            let name = BucketName.local(bucket.name)
+            return BucketName.tenant(of: bucket.name) == key.tenant && key.allows(.read, on: bucket)
+                && name.hasPrefix(arguments.prefix) && arguments.after.map { name > $0 } ?? true
         }
         var xml = ByteBuffer()
         let page = Array(visible.prefix(arguments.limit))
@@ -17,7 +19,8 @@ extension S3Exchange {
             owner: Owner.document,
             region: face.settings.region,
             prefix: arguments.prefix,
-            next: visible.count > page.count ? page.last.map { ContinuationToken.encode(Array($0.name.utf8)) } : nil,
+            next: visible.count > page.count
+                ? page.last.map { ContinuationToken.encode(Array(BucketName.local($0.name).utf8)) } : nil,
             into: &xml
         )
         try await answer(head(200), xml: xml)
@@ -31,30 +34,33 @@ extension S3Exchange {
         let region = try S3Document.createBucket(Array(document.readableBytesView))
         guard region == nil || region == face.settings.region else { throw S3Error(.illegalLocationConstraint) }
         guard accessKey.allowsCreatingBuckets else { throw S3Error(.accessDenied) }
-        if let max = face.settings.bucketsMax {
-            let known = coordinator.buckets()
-            guard known.count < max || known.contains(where: { $0.name == name }) else {
-                throw S3Error(.tooManyBuckets)
-            }
-        }
+        let fullName = try fullName(name)
+        guard !isOneBucketTooMany(fullName) else { throw S3Error(.tooManyBuckets) }
         let bucket = Bucket(
             id: .fresh(.random(in: 1 ... .max)),
-            name: name,
+            name: fullName,
             createdMillis: HTTPClock.millis,
             versioning: .off,
             settings: []
         )
         switch try await coordinator.commit(.createBucket(bucket)) {
         case .done:
-            if !accessKey.isAdmin { try await face.accessKeys.grant(.owner, on: bucket.id, to: accessKey.id) }
+            if accessKey.needsGrants { try await face.accessKeys.grant(.owner, on: bucket, to: accessKey.id) }
         case .bucketExists(let existing):
             // Making one's own bucket again is fine, as it always was in us-east-1; tools rely on it.
-            guard accessKey.allows(.owner, on: existing.id) else { throw S3Error(.bucketAlreadyExists) }
+            guard accessKey.allows(.owner, on: existing) else { throw S3Error(.bucketAlreadyExists) }
         case let other: throw refusal(other)
         }
         var head = head(200)
         head.add("Location", "/\(name)")
         try await answer(head)
+    }
+
+    private func isOneBucketTooMany(_ name: String) -> Bool {
+        let known = coordinator.buckets()
+        guard !known.contains(where: { $0.name == name }) else { return false }
+        return face.settings.bucketsMax.map { known.count >= $0 } ?? false
+            || face.quotas.isOneBucketTooMany(for: accessKey.tenant, among: known)
     }
 
     func headBucket() async throws {
@@ -71,6 +77,7 @@ extension S3Exchange {
         let bucket = try await bucket(for: .owner)
         let outcome = try await coordinator.commit(.deleteBucket(bucket.id))
         guard case .done = outcome else { throw refusal(outcome) }
+        await face.quotas.forget(bucket)
         try await answer(head(204))
     }
 

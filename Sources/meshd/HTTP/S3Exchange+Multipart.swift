@@ -22,6 +22,7 @@ extension S3Exchange {
         let tags = try TagSet(in: headers)
         // Before the parts come; what counts is judged again when they are there.
         if let origin = attributes.origin { _ = try await replicaCondition(of: origin, in: bucket, .none) }
+        try admit(0, into: bucket)
         let checksum = try ChecksumRequest(headers)
         attributes.checksumAlgorithm = checksum.algorithm
         attributes.checksumType = checksum.algorithm.map { checksum.type ?? $0.multipartType }
@@ -59,6 +60,7 @@ extension S3Exchange {
         let bucket = try await bucket(for: .write)
         let upload = try await existingUpload(uploadText, in: bucket)
         let wanted = try ObjectAttributes(of: upload).checksumAlgorithm
+        try admit(body.length ?? 0, into: bucket)
         let received = try await receive(in: bucket, algorithm: wanted, isPart: true)
         if let wanted, let got = received.checksum?.algorithm, got != wanted {
             throw S3Error(
@@ -121,6 +123,7 @@ extension S3Exchange {
                 )
             }
         }
+        try admit(size, into: bucket)
         var attributes = try ObjectAttributes(of: upload)
         attributes.checksum = try joinedChecksum(attributes, parts)
         attributes.checksumAlgorithm = nil
@@ -139,7 +142,7 @@ extension S3Exchange {
             attributes: attributes.encoded,
             condition
         )
-        let record = try written(outcome)
+        let record = try added(outcome, to: bucket)
         var head = head(200)
         versionHeader(record, in: bucket, &head)
         var xml = ByteBuffer()

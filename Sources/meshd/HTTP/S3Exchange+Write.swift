@@ -16,6 +16,7 @@ extension S3Exchange {
             condition = try await replicaCondition(of: origin, in: bucket, condition)
         }
         try await refuseEarly(condition, in: bucket)
+        try admit(body.length ?? 0, into: bucket)
 
         let received = try await receive(in: bucket)
         attributes.checksum = received.checksum
@@ -28,7 +29,7 @@ extension S3Exchange {
             attributes: attributes.encoded,
             tags: tags.encoded
         )
-        let record = try written(await coordinator.commit(.put(draft, condition), asked))
+        let record = try added(await coordinator.commit(.put(draft, condition), asked), to: bucket)
         var head = head(200)
         head.add("ETag", record.etag.quoted)
         versionHeader(record, in: bucket, &head)
@@ -56,6 +57,13 @@ extension S3Exchange {
     /// The version that a mutation wrote, or the error that S3 has for its outcome.
     func written(_ outcome: Outcome) throws -> Record {
         guard case .done(let record?, _) = outcome else { throw refusal(outcome) }
+        return record
+    }
+
+    /// The same for one that a bucket did not have before.
+    func added(_ outcome: Outcome, to bucket: Bucket) throws -> Record {
+        let record = try written(outcome)
+        face.quotas.ledger.took(record.size, into: bucket)
         return record
     }
 

@@ -116,6 +116,7 @@ final class S3Exchange {
             }
             throw S3Error(.invalidAccessKeyId, nil, [.init("AWSAccessKeyId", String(id.prefix(128)))])
         }
+        guard face.quotas.opens(key.tenant) else { throw S3Error(.accessDenied, "The tenant of this key is disabled.") }
         accessKey = key
         return key
     }
@@ -179,14 +180,29 @@ final class S3Exchange {
     }
 
     func bucket(named name: String, for action: Grant, expectedOwner: String?) async throws -> Bucket {
-        guard let bucket = try await coordinator.bucket(named: name) else {
+        guard let bucket = try await coordinator.bucket(named: fullName(name)) else {
             // Who may not make buckets learns nothing of which exist: a missing one looks like one of somebody else's.
             guard accessKey.isAdmin || accessKey.allowsCreatingBuckets else { throw S3Error(.accessDenied) }
             throw S3Error(.noSuchBucket, nil, [.init("BucketName", name)])
         }
-        guard accessKey.allows(action, on: bucket.id) else { throw S3Error(.accessDenied) }
+        guard accessKey.allows(action, on: bucket) else { throw S3Error(.accessDenied) }
         if let expectedOwner, expectedOwner != Owner.account { throw S3Error(.accessDenied) }
         return bucket
+    }
+
+    /// What the bucket is called among all that is called so by the key of the request.
+    func fullName(_ name: String) throws(S3Error) -> String {
+        guard accessKey.tenant != nil else { return name }
+        // Or a tenant would speak of others.
+        guard BucketName.isWellFormed(name) else {
+            throw S3Error(.invalidBucketName, nil, [.init("BucketName", name)])
+        }
+        return BucketName.full(name, of: accessKey.tenant)
+    }
+
+    /// Throws when one object more of so many bytes is beyond the quota of the bucket, or of its tenant.
+    func admit(_ bytes: UInt64, into bucket: Bucket) throws(S3Error) {
+        if let sentence = face.quotas.objection(to: bytes, in: bucket) { throw S3Error(.quotaExceeded, sentence) }
     }
 
     /// The key of the request; operations on objects have one.

@@ -27,6 +27,7 @@ final class S3Face: ServerChildChannel {
 
     let coordinator: Coordinator
     let accessKeys: AccessKeys
+    let quotas: Quotas
     /// False while the node comes into its mesh: a key that it does not have may be good.
     let knowsKeys: @Sendable () -> Bool
     /// What the mesh is called; nil: this node does not know yet.
@@ -46,6 +47,7 @@ final class S3Face: ServerChildChannel {
     init(
         coordinator: Coordinator,
         accessKeys: AccessKeys,
+        quotas: Quotas,
         knowsKeys: @escaping @Sendable () -> Bool,
         meshPrefix: @escaping @Sendable () async -> String?,
         sendAgain: @escaping @Sendable (Record) async -> Void,
@@ -57,6 +59,7 @@ final class S3Face: ServerChildChannel {
     ) {
         self.coordinator = coordinator
         self.accessKeys = accessKeys
+        self.quotas = quotas
         self.knowsKeys = knowsKeys
         self.meshPrefix = meshPrefix
         self.sendAgain = sendAgain

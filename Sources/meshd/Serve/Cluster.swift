@@ -115,6 +115,7 @@ final class Cluster: Sendable {
             tasks.addTask { await roll.during("repair's pace") { await self.repair.feel(self.node.quorumMetrics) } }
             tasks.addTask { await roll.during("the layout") { await self.conduct.run() } }
             tasks.addTask { await roll.during("replication") { await self.replicate() } }
+            tasks.addTask { await roll.during("usage") { await self.node.followUsage() } }
             tasks.addTask { await roll.during("expiry") { await self.expire() } }
             await tasks.waitForAll()
         }

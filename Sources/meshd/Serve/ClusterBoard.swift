@@ -151,7 +151,7 @@ struct ClusterBoard: Sendable {
                 holder.rows = holding.rows
                 holder.hintsFor = holding.hintsFor.map(name)
             case .refused(let reason): holder.silence = reason
-            case .condition, .done, .events, .history, .diagnoses, .rules, nil: holder.silence = "no answer"
+            case .condition, .done, .events, .history, .diagnoses, .rules, .usage, nil: holder.silence = "no answer"
             }
             return holder
         }

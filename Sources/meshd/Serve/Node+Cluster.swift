@@ -84,6 +84,7 @@ extension Node {
             guard let replicator = cluster?.replicator else { return Self.takesNoPart }
             replicator.hurry(rule)
             return .done
+        case .usage(let after): return .usage(UsagePage(store.usage(), after: after))
         case .startRepair, .pauseRepair, .resumeRepair, .limitRepair:
             guard let repair = cluster?.repair else { return Self.takesNoPart }
             return Self.carryOut(enquiry, repair)
@@ -98,7 +99,8 @@ extension Node {
         case .pauseRepair: repair.pace.pause()
         case .resumeRepair: repair.pace.resume()
         case .limitRepair(let limit): repair.pace.setLimit(limit)
-        case .condition, .holding, .events, .history, .diagnose, .rehearse, .replication, .retryReplication:
+        case .condition, .holding, .events, .history, .diagnose, .rehearse, .replication, .retryReplication,
+            .usage:
             return .refused("this is no order")
         }
         return .done

@@ -11,6 +11,7 @@ extension Node {
         return S3Face(
             coordinator: coordinator,
             accessKeys: accessKeys,
+            quotas: quotas,
             knowsKeys: { [weak self] in self?.knowsKeys ?? false },
             meshPrefix: { [weak self] in try? await self?.meshPrefix() },
             sendAgain: { [weak self] in await self?.cluster?.replicator.sendAgain($0) },

@@ -25,6 +25,7 @@ final class Node: Sendable {
     let holder: Holder
     let accessKeys: AccessKeys
     let rules: ReplicationRules
+    let quotas: Quotas
     /// What happened here, for those who ask later.
     let events: EventLog
     let history: HistoryKeeper
@@ -131,10 +132,13 @@ final class Node: Sendable {
         self.accessKeys = accessKeys
         let rules = ReplicationRules(store: store, coordinator: coordinator)
         self.rules = rules
+        let quotas = Quotas(store: store, coordinator: coordinator)
+        self.quotas = quotas
         hasKeys = isFounder || !accessKeys.all().isEmpty
         store.onSystemChange { changed in
             accessKeys.heed(changed)
             rules.heed(changed)
+            quotas.heed(changed)
             // The store's thread does not wait for its own commits.
             if changed.contains(Layout.address.key) { Task { await layout.refresh() } }
         }

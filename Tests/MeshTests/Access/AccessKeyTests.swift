@@ -81,15 +81,41 @@ import Testing
     @Test("grants hold for their bucket only, and a disabled admin may do nothing")
     func permissions() {
         var key = Self.sample
-        #expect(key.allows(.read, on: BucketID(rawValue: 7)))
-        #expect(!key.allows(.write, on: BucketID(rawValue: 7)))
-        #expect(!key.allows(.read, on: BucketID(rawValue: 8)))
-        #expect(key.allows(.owner, on: BucketID(rawValue: .max)))
-        #expect(key.allows(.write, on: BucketID(rawValue: .max)))
+        #expect(key.allows(.read, on: Self.bucket(7)))
+        #expect(!key.allows(.write, on: Self.bucket(7)))
+        #expect(!key.allows(.read, on: Self.bucket(8)))
+        #expect(key.allows(.owner, on: Self.bucket(.max)))
+        #expect(key.allows(.write, on: Self.bucket(.max)))
+        #expect(!key.allows(.read, on: Self.bucket(7, "acme:b")), "of a tenant")
         key.role = .admin
-        #expect(key.allows(.owner, on: BucketID(rawValue: 8)))
+        #expect(key.allows(.owner, on: Self.bucket(8)) && key.allows(.owner, on: Self.bucket(8, "acme:b")))
         key.isDisabled = true
-        #expect(!key.allows(.read, on: BucketID(rawValue: 7)) && !key.allowsCreatingBuckets)
+        #expect(!key.allows(.read, on: Self.bucket(7)) && !key.allowsCreatingBuckets)
+    }
+
+    private static func bucket(_ id: UInt64, _ name: String = "b") -> Bucket {
+        Bucket(id: BucketID(rawValue: id), name: name, createdMillis: 1, versioning: .off, settings: [])
+    }
+
+    @Test("a tenant's key reaches the tenant's buckets alone, its admin may do everything there")
+    func tenants() throws {
+        var key = Self.sample
+        key.role = nil
+        key.tenant = "acme"
+        #expect(key.allows(.read, on: Self.bucket(7, "acme:b")) && !key.allows(.write, on: Self.bucket(7, "acme:b")))
+        for other in ["b", "other:b", "acme-:b", "acm:b"] { #expect(!key.allows(.read, on: Self.bucket(7, other))) }
+        key.isTenantAdmin = true
+        #expect(key.allows(.owner, on: Self.bucket(9, "acme:b")) && !key.allows(.read, on: Self.bucket(9)))
+        #expect(key.allowsCreatingBuckets && !key.isAdmin)
+        let read = try #require(AccessKey(encoded: key.encoded))
+        #expect(read.tenant == "acme" && read.isTenantAdmin && read.grants == key.grants)
+        for wrong in [[], [2, 97], [0], [0, 65], [1, 45]] as [[UInt8]] {
+            var plain = Self.sample
+            plain.role = nil
+            #expect(AccessKey(encoded: plain.encoded + [6, 0, UInt8(wrong.count)] + wrong) == nil, "\(wrong)")
+        }
+        key.role = .viewer
+        #expect(key.fault != nil && AccessKey(encoded: key.encoded) == nil)
     }
 
     @Test("a secret prints as dots, however it is printed")

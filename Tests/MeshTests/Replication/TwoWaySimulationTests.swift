@@ -82,7 +82,8 @@ private struct TwoWayWorld {
         guard let head = stores[side].head, !head.origin.path.contains(stores[1 - side].place) else { return false }
         var object = head
         object.origin = head.origin.passing(stores[side].place)
-        wire.append(Sending(side: side, object: object, arrivesMillis: now + UInt64.random(in: 1..<300, using: &random)))
+        let arrival = now + UInt64.random(in: 1..<300, using: &random)
+        wire.append(Sending(side: side, object: object, arrivesMillis: arrival))
         return true
     }
 

@@ -23,6 +23,8 @@ package enum Enquiry: Codable, Sendable, Equatable {
     case replication
     /// Try this rule again at once.
     case retryReplication(UInt64)
+    /// What do you have of each bucket behind this id?
+    case usage(after: UInt64?)
     /// Take part in a rehearsal.
     case rehearse(RehearsalCall)
 
@@ -56,6 +58,7 @@ package enum EnquiryAnswer: Codable, Sendable, Equatable {
     /// One for each look.
     case diagnoses([Diagnosis])
     case rules([ReplicationReport])
+    case usage(UsagePage)
     /// In words for people.
     case refused(String)
 

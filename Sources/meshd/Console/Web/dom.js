@@ -174,7 +174,7 @@ export function fieldView(field) {
       field.options.map(([value, label]) => h('option', { value }, label)))
     : h('input', { ...shared, type: field.kind ?? 'text', value: field.value ?? '', required: field.required ?? false,
       minlength: field.minlength, maxlength: field.maxlength, pattern: field.pattern, min: field.min, max: field.max,
-      autocomplete: field.autocomplete ?? 'off', spellcheck: 'false', list: field.list });
+      step: field.step, autocomplete: field.autocomplete ?? 'off', spellcheck: 'false', list: field.list });
   return h('p', { class: 'field' }, h('label', { for: id }, field.label), input, hint);
 }
 

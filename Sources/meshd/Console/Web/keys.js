@@ -7,19 +7,23 @@ import { dot } from './charts.js';
 
 const roles = [['none', 'No role: what is granted, and nothing else'], ['viewer', 'Viewer: sees everything here that is no secret'],
   ['operator', 'Operator: also runs the mesh'], ['admin', 'Admin: everything, all buckets too']];
+const tenantRoles = [['no', 'No role: what is granted, and nothing else'], ['yes', 'Admin: all its buckets and keys']];
 const rights = [['read', 'read: objects and lists'], ['write', 'write: objects, uploads and tags'], ['owner', 'owner: everything, settings too']];
 
 export function keys(place) {
   let all = null;
   let buckets = [];
+  let tenants = [];
   let fault = '';
   let isOpen = true;
 
   const load = async () => {
     try {
-      const [found, names] = await Promise.all([get('keys'), get('buckets')]);
+      // Who has a tenant is told of no other.
+      const [found, names, parties] = await Promise.all([get('keys'), get('buckets'), may('viewer') ? get('tenants') : { tenants: [] }]);
       all = found.keys.sort((a, b) => compare(a.id, b.id));
-      buckets = names.buckets.map((bucket) => bucket.name).sort(compare);
+      buckets = names.buckets.sort((a, b) => compare(a.name, b.name));
+      tenants = parties.tenants.sort((a, b) => compare(a.name, b.name));
       fault = '';
     } catch (error) {
       fault = error.message;
@@ -32,12 +36,15 @@ export function keys(place) {
       title: 'New access key', action: 'Create',
       text: 'Without an id and a secret both are made. The secret is shown once and never again.',
       fields: [
-        { name: 'role', label: 'Role', kind: 'choice', options: roles },
+        ownTenant() ? null : { name: 'role', label: 'Role', kind: 'choice', options: roles },
+        tenants.length ? { name: 'tenant', label: 'Tenant', kind: 'choice', options: [['', 'None'], ...tenants.map(({ name }) => [name, name])],
+          hint: 'It is for ever. A key with a tenant has no role.' } : null,
+        ownTenant() || tenants.length ? { name: 'tenantAdmin', label: 'Admin of the tenant: all its buckets and keys', kind: 'check' } : null,
         { name: 'createBuckets', label: 'May create buckets', kind: 'check' },
         { name: 'id', label: 'Id to import (leave empty for a new one)', maxlength: 128 },
         { name: 'secret', label: 'Secret to import', kind: 'password', maxlength: 128, autocomplete: 'new-password' },
-      ],
-      act: ({ id, secret, role, createBuckets }) => post('keys', { role, createBuckets, ...(id || secret ? { id, secret } : {}) }),
+      ].filter(Boolean),
+      act: ({ id, secret, createBuckets, ...values }) => post('keys', { ...standing(values), createBuckets, ...(id || secret ? { id, secret } : {}) }),
     });
     load();
     if (made?.secret) {
@@ -61,14 +68,24 @@ export function keys(place) {
 
   const toggle = (key) => (key.disabled ? change(key, { disabled: false }, `${key.id} works again.`) : ask({
     title: `Disable ${key.id}?`, action: 'Disable', danger: true,
-    text: own(key) ? 'You are signed in with this key: you will be signed out.' : 'Requests that it signs are refused at once.',
+    text: isOwn(key) ? 'You are signed in with this key: you will be signed out.' : 'Requests that it signs are refused at once.',
     act: () => call('PATCH', `keys/${at(key.id)}`, { disabled: true }),
   }).then(load));
+
+  const changeTenantRole = async (key) => {
+    await ask({
+      title: `The role of ${key.id} in ${key.tenant}`, action: 'Change',
+      text: isOwn(key) ? 'You are signed in with this key: what you may do here changes at once.' : 'Its sessions have the new role at once.',
+      fields: [{ name: 'role', label: 'Role', kind: 'choice', options: tenantRoles, value: key.tenantAdmin ? 'yes' : 'no' }],
+      act: ({ role }) => call('PATCH', `keys/${at(key.id)}`, { tenantAdmin: role === 'yes' }),
+    });
+    load();
+  };
 
   const changeRole = async (key) => {
     await ask({
       title: `The role of ${key.id}`, action: 'Change',
-      text: own(key) ? 'You are signed in with this key: what you may do here changes at once.' : 'Its sessions have the new role at once.',
+      text: isOwn(key) ? 'You are signed in with this key: what you may do here changes at once.' : 'Its sessions have the new role at once.',
       fields: [{ name: 'role', label: 'Role', kind: 'choice', options: roles, value: key.role }],
       act: ({ role }) => call('PATCH', `keys/${at(key.id)}`, { role }),
     });
@@ -78,17 +95,18 @@ export function keys(place) {
   const remove = async (key) => {
     await ask({
       title: `Delete ${key.id}?`, action: 'Delete', danger: true,
-      text: own(key) ? 'You are signed in with this key: you will be signed out.' : 'It cannot be brought back.',
+      text: isOwn(key) ? 'You are signed in with this key: you will be signed out.' : 'It cannot be brought back.',
       act: () => call('DELETE', `keys/${at(key.id)}`),
     });
     load();
   };
 
   const grant = async (key) => {
-    if (buckets.length === 0) return notice('There is no bucket yet.', 'bad');
+    const fitting = buckets.filter((bucket) => (bucket.tenant ?? '') === (key.tenant ?? ''));
+    if (fitting.length === 0) return notice(key.tenant ? `${key.tenant} has no bucket yet.` : 'There is no bucket yet.', 'bad');
     await ask({
       title: `Give ${key.id} a right`, action: 'Give',
-      fields: [{ name: 'bucket', label: 'Bucket', kind: 'choice', options: buckets.map((name) => [name, name]) },
+      fields: [{ name: 'bucket', label: 'Bucket', kind: 'choice', options: fitting.map(({ name }) => [name, name]) },
         { name: 'right', label: 'Right', kind: 'choice', options: rights }],
       act: ({ bucket, right }) => post(`keys/${at(key.id)}/grant`, { bucket, rights: [right] }),
     });
@@ -104,28 +122,60 @@ export function keys(place) {
     load();
   };
 
-  const draw = () => render(place,
-    h('div', { class: 'row' }, h('h1', {}, 'Access keys'), may('admin') ? h('button', { class: 'primary', onclick: create }, 'New key') : null),
-    fault ? h('p', { class: 'fault' }, fault) : null,
-    !all ? (fault ? null : h('p', { class: 'quiet' }, 'Asking…')) : h('section', { class: 'card scroll' }, h('table', { class: 'stack' },
-      h('thead', {}, h('tr', {}, ['Id', 'State', 'May', 'Rights', 'Created', 'Orders'].map((text) => h('th', {}, text === 'Orders' ? h('span', { class: 'hidden' }, text) : text)))),
-      h('tbody', {}, all.map((key) => h('tr', { key: key.id },
-        h('th', { scope: 'row', 'data-label': 'Id' }, h('span', {}, h('code', {}, key.id), own(key) ? h('span', { class: 'quiet' }, ' (you)') : null)),
-        h('td', { 'data-label': 'State' }, dot(key.disabled ? 'off' : 'good', key.disabled ? 'disabled' : 'works')),
-        h('td', { 'data-label': 'May' }, [key.role === 'none' ? '' : key.role, key.createBuckets ? 'creates buckets' : ''].filter(Boolean).join(', ') || '–'),
-        h('td', { 'data-label': 'Rights' }, key.admin ? 'all buckets' : [
-          h('ul', { class: 'tags' }, key.grants.flatMap((entry) => entry.rights.map((right) => h('li', {}, `${entry.bucket}: ${right} `,
-            may('admin') ? h('button', { class: 'plain', 'aria-label': `Take ${right} on ${entry.bucket} away`, onclick: () => revoke(key, entry.bucket, right) }, '×') : null)))),
-          may('admin') ? h('button', { class: 'small', onclick: () => grant(key) }, 'Give…') : null]),
-        h('td', { 'data-label': 'Created' }, time(Date.parse(key.created))),
-        h('td', { class: 'orders' }, !may('admin') ? null : [
-          h('button', { class: 'small', onclick: () => changeRole(key) }, 'Role…'),
-          h('button', { class: 'small', onclick: () => toggle(key) }, key.disabled ? 'Enable' : 'Disable…'),
-          h('button', { class: 'small', onclick: () => remove(key) }, 'Delete…')])))))));
+  const state = (key) => {
+    if (key.disabled) return dot('off', 'disabled');
+    return tenants.find(({ name }) => name === key.tenant)?.disabled ? dot('off', 'tenant disabled') : dot('good', 'works');
+  };
+
+  const rightsOf = (key) => {
+    if (key.admin) return 'all buckets';
+    if (key.tenantAdmin) return ownTenant() ? 'all buckets' : `all buckets of ${key.tenant}`;
+    return [
+      h('ul', { class: 'tags' }, key.grants.flatMap((entry) => entry.rights.map((right) => h('li', {}, `${entry.bucket}: ${right} `,
+        mayChange() ? h('button', { class: 'plain', 'aria-label': `Take ${right} on ${entry.bucket} away`,
+          onclick: () => revoke(key, entry.bucket, right) }, '×') : null)))),
+      mayChange() ? h('button', { class: 'small', onclick: () => grant(key) }, 'Give…') : null];
+  };
+
+  const draw = () => {
+    // Where nobody has a tenant, or everybody has the same, it is not told.
+    const hasTenants = !ownTenant() && all?.some((key) => key.tenant);
+    const columns = ['Id', hasTenants ? 'Tenant' : '', 'State', 'May', 'Rights', 'Created', 'Orders'].filter(Boolean);
+    render(place,
+      h('div', { class: 'row' }, h('h1', {}, ownTenant() ? `Access keys of ${ownTenant()}` : 'Access keys'),
+        mayChange() ? h('button', { class: 'primary', onclick: create }, 'New key') : null),
+      fault ? h('p', { class: 'fault' }, fault) : null,
+      !all ? (fault ? null : h('p', { class: 'quiet' }, 'Asking…')) : h('section', { class: 'card scroll' }, h('table', { class: 'stack' },
+        h('thead', {}, h('tr', {}, columns.map((text) => h('th', {}, text === 'Orders' ? h('span', { class: 'hidden' }, text) : text)))),
+        h('tbody', {}, all.map((key) => h('tr', { key: key.id },
+          h('th', { scope: 'row', 'data-label': 'Id' }, h('span', {}, h('code', {}, key.id), isOwn(key) ? h('span', { class: 'quiet' }, ' (you)') : null)),
+          hasTenants ? h('td', { 'data-label': 'Tenant' }, key.tenant ?? '–') : null,
+          h('td', { 'data-label': 'State' }, state(key)),
+          h('td', { 'data-label': 'May' }, abilities(key)),
+          h('td', { 'data-label': 'Rights' }, rightsOf(key)),
+          h('td', { 'data-label': 'Created' }, time(Date.parse(key.created))),
+          h('td', { class: 'orders' }, !mayChange() ? null : [
+            h('button', { class: 'small', onclick: () => (key.tenant ? changeTenantRole : changeRole)(key) }, 'Role…'),
+            h('button', { class: 'small', onclick: () => toggle(key) }, key.disabled ? 'Enable' : 'Disable…'),
+            h('button', { class: 'small', onclick: () => remove(key) }, 'Delete…')])))))));
+  };
 
   draw();
   load();
   return () => { isOpen = false; };
 }
 
-const own = (key) => signedIn()?.kind === 'accessKey' && signedIn().name === key.id;
+const isOwn = (key) => signedIn()?.kind === 'accessKey' && signedIn().name === key.id;
+const ownTenant = () => signedIn()?.tenant;
+const mayChange = () => may('admin') || signedIn()?.tenantAdmin;
+
+const abilities = (key) => [!key.role || key.role === 'none' ? '' : key.role, key.tenantAdmin ? 'admin of its tenant' : '',
+  key.createBuckets ? 'creates buckets' : ''].filter(Boolean).join(', ') || '–';
+
+// Where a new key belongs: to a tenant, or to the mesh with a role. A tenant's admin makes keys of that tenant.
+function standing({ role, tenant, tenantAdmin }) {
+  if (ownTenant()) return { tenantAdmin };
+  if (tenant && role !== 'none') throw new Error('A key with a tenant has no role of the mesh: choose one of the two.');
+  if (!tenant && tenantAdmin) throw new Error('Choose the tenant that the key is to be an admin of.');
+  return tenant ? { tenant, tenantAdmin } : { role };
+}

@@ -9,27 +9,29 @@ import { nodes } from './nodes.js';
 import { storage } from './storage.js';
 import { objects } from './objects.js';
 import { keys } from './keys.js';
+import { tenants } from './tenants.js';
 import { movements } from './movements.js';
 import { events } from './events.js';
 import { tests } from './tests.js';
 import { wizard } from './wizard.js';
 
 // A page is a function of (place, path): it draws itself into `place`, and returns what to do when it is left. `least` is
-// the role that it is for, a viewer where it says nothing.
+// the role that it is for, a viewer where it says nothing; `also` tells who else it is for.
 const pages = [
   { name: 'dashboard', title: 'Dashboard', open: dashboard },
   { name: 'ring', title: 'Ring', open: ring },
   { name: 'nodes', title: 'Nodes', open: nodes },
   { name: 'storage', title: 'Storage', open: storage, least: 'user' },
   { name: 'objects', title: 'Objects', open: objects, under: 'storage', least: 'user' },
-  { name: 'keys', title: 'Keys', open: keys },
+  { name: 'keys', title: 'Keys', open: keys, also: (session) => session.tenantAdmin },
+  { name: 'tenants', title: 'Tenants', open: tenants },
   { name: 'movements', title: 'Movements', open: movements },
   { name: 'events', title: 'Events', open: events },
   { name: 'tests', title: 'Tests', open: tests },
   { name: 'mesh', title: 'Enable mesh', open: wizard, under: 'nodes' },
 ];
 
-const ownPages = () => pages.filter((page) => api.may(page.least ?? 'viewer'));
+const ownPages = () => pages.filter((page) => api.may(page.least ?? 'viewer') || page.also?.(api.signedIn()));
 
 const main = document.getElementById('main');
 const top = document.getElementById('top');
@@ -73,7 +75,8 @@ function who() {
   render(document.getElementById('who'),
     h('span', { class: isLost ? 'link lost' : 'link', title: isLost ? 'Nothing comes from the node.' : '' },
       isLost ? `no word for ${api.link.heardMillis ? span(Date.now() - api.link.heardMillis) : 'some time'}` : `on ${session.node}`),
-    h('span', { class: 'name' }, session.kind === 'token' ? 'admin token' : session.name, session.role === 'admin' ? '' : ` (${session.role})`),
+    h('span', { class: 'name' }, session.kind === 'token' ? 'admin token' : session.name,
+      session.tenant ? ` of ${session.tenant}` : session.role === 'admin' ? '' : ` (${session.role})`),
     h('button', { class: 'small', onclick: () => api.signOut().catch((fault) => notice(fault.message, 'bad')) }, 'Sign out'));
 }
 

@@ -144,7 +144,7 @@ async function create(bucket, seen) {
     text: 'Its objects go to a bucket of another mesh, or of any S3 store, which has to be there. The newest state of each key is sent, not each version.',
     fields: [
       { name: 'endpoint', label: 'S3 address there', kind: 'url', required: true, maxlength: 300, hint: 'Such as `https://s3.example.com:9000`.' },
-      { name: 'targetBucket', label: 'Bucket there', required: true, value: bucket, maxlength: 255 },
+      { name: 'targetBucket', label: 'Bucket there', required: true, value: bucket.split(':').pop(), maxlength: 255 },
       { name: 'accessKey', label: 'Access key', required: true, maxlength: 128, hint: 'It has to read and write there.' },
       { name: 'secretKey', label: 'Secret key', kind: 'password', required: true, maxlength: 256, autocomplete: 'new-password' },
       { name: 'region', label: 'Region', required: true, value: 'us-east-1', maxlength: 64 },
