@@ -30,7 +30,10 @@ import Testing
             ("CSodium", ["Sources/Mesh/Secrets/"]),
             ("CSQLite", ["Sources/Store/"]),
             ("CXXHash", ["Sources/Store/"]),
-            ("AsyncHTTPClient", ["Sources/meshd/Replication/", "Tests/meshdTests/Replication/", "Tests/meshdTests/Tenants/"]),
+            (
+                "AsyncHTTPClient",
+                ["Sources/meshd/Replication/", "Tests/meshdTests/Replication/", "Tests/meshdTests/Tenants/"]
+            ),
             ("Hummingbird", ["Sources/meshd/", "Tests/meshdTests/"]),
             ("HummingbirdCore", ["Sources/meshd/", "Tests/meshdTests/"]),
             ("HTTPTypes", ["Sources/meshd/", "Tests/meshdTests/"]),

@@ -51,8 +51,8 @@ package struct Tenant: RegisterValue, Hashable {
             guard Int(tag) == fields.count + 1 else { return nil }
             fields.append(value)
         }
-        guard reader.isWhole, fields.count == 4, fields[1].count == 8, fields[2].count == 1, let flags = fields[2].first,
-            flags < 2, let quota = Quota(encoded: fields[3])
+        guard reader.isWhole, fields.count == 4, fields[1].count == 8, fields[2].count == 1,
+            let flags = fields[2].first, flags < 2, let quota = Quota(encoded: fields[3])
         else { return nil }
         let name = String(decoding: fields[0], as: UTF8.self)
         guard Self.fault(ofName: name) == nil else { return nil }

@@ -99,6 +99,8 @@ package struct UsagePage: Codable, Sendable, Equatable {
     }
 
     package var usage: [BucketID: Usage] {
-        Dictionary(entries.map { (BucketID(rawValue: $0.bucket), Usage(versions: $0.versions, bytes: $0.bytes)) }) { $1 }
+        Dictionary(entries.map { (BucketID(rawValue: $0.bucket), Usage(versions: $0.versions, bytes: $0.bytes)) }) {
+            $1
+        }
     }
 }

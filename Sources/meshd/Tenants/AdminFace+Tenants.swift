@@ -62,7 +62,8 @@ extension AdminFace {
         let held = held(by: name)
         guard held.buckets == 0, held.keys == 0 else {
             try await node.quotas.tenants.update(name) { $0.isDisabled = tenant.isDisabled }
-            let sentence = "the tenant \(name) has \(held.buckets) buckets and \(held.keys) access keys: delete those first"
+            let what = "\(held.buckets) buckets and \(held.keys) access keys"
+            let sentence = "the tenant \(name) has \(what): delete those first"
             throw AdminError(.conflict, "tenant_not_empty", sentence)
         }
         try await node.quotas.tenants.delete(name)
