@@ -96,12 +96,14 @@ struct LiveNode: Sendable {
         return (answer.status, answer.body)
     }
 
-    /// The same with any header lines, and the answer's head. `enough` cuts an answer off that would not end by itself.
+    /// The same with any header lines, and the answer's head. `enough` cuts an answer off that would not end by itself,
+    /// `meanwhile` runs between the head of the request and its body.
     func exchange(
         _ line: String,
         _ headers: [String] = [],
         _ body: String = "",
-        enough: @Sendable (String) -> Bool = { _ in false }
+        enough: @escaping @Sendable (String) -> Bool = { _ in false },
+        meanwhile: (@Sendable () async throws -> Void)? = nil
     ) async throws -> Answer {
         let parts = endpoints.admin.split(separator: ":")
         let port = try #require(Int(parts[1]))
@@ -114,7 +116,13 @@ struct LiveNode: Sendable {
         return try await channel.executeThenClose { inbound, outbound in
             var text = "\(line) HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: \(body.utf8.count)\r\n"
             for header in headers { text += header + "\r\n" }
-            try await outbound.write(ByteBuffer(string: text + "\r\n" + body))
+            if let meanwhile {
+                try await outbound.write(ByteBuffer(string: text + "\r\n"))
+                try await meanwhile()
+                try await outbound.write(ByteBuffer(string: body))
+            } else {
+                try await outbound.write(ByteBuffer(string: text + "\r\n" + body))
+            }
             var answer = ""
             for try await bytes in inbound {
                 answer += String(buffer: bytes)

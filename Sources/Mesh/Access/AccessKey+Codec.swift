@@ -11,7 +11,7 @@ internal import Store
 /// | 3   | created, milliseconds, 8 bytes           | once         |
 /// | 4   | flags: 1 disabled, 2 admin, 4 may create | once         |
 /// | 5   | bucket id (8 bytes), grant (1 byte)      | 0 to 8,192   |
-/// | 6   | flags: 1 tenant's admin; tenant, UTF-8   | at most once |
+/// | 6   | flags (1 tenant's admin), when the tenant was made (8 bytes), the tenant, UTF-8 | at most once |
 /// | 128 | role: 1 viewer, 2 operator               | at most once |
 ///
 /// Tags from 128 on may be skipped by those who do not know them. A lower one that is unknown may be a restriction, so
@@ -49,7 +49,10 @@ extension AccessKey: RegisterValue {
         for (bucket, grant) in grants.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             field(Tag.grant, bucket.rawValue.bigEndianBytes + [grant.rawValue])
         }
-        if let tenant { field(Tag.tenant, [isTenantAdmin ? 1 : 0] + Array(tenant.utf8)) }
+        if let tenancy {
+            let name = Array(tenancy.tenant.utf8)
+            field(Tag.tenant, [isTenantAdmin ? 1 : 0] + tenancy.tenantCreatedMillis.bigEndianBytes + name)
+        }
         if let role, role != .admin { field(Tag.role, [role.rawValue]) }
         return out
     }
@@ -64,7 +67,8 @@ extension AccessKey: RegisterValue {
         var flags: UInt8?
         var role: Role?
         var hasRole = false
-        var tenant: (name: String, isAdmin: Bool)?
+        var tenancy: Tenancy?
+        var isTenantAdmin = false
         var grants: [BucketID: Grant] = [:]
         while !rest.isEmpty {
             guard rest.count >= 3 else { return nil }
@@ -86,8 +90,12 @@ extension AccessKey: RegisterValue {
             case Tag.grant where count == 9 && value[8] <= Grant.owner.rawValue && grants.count < Self.grantsMax:
                 let bucket = BucketID(rawValue: value.bigEndianWord)
                 guard grants.updateValue(Grant(rawValue: value[8]), forKey: bucket) == nil else { return nil }
-            case Tag.tenant where tenant == nil && count > 1 && value[0] < 2:
-                tenant = (String(decoding: value.dropFirst(), as: UTF8.self), value[0] == 1)
+            case Tag.tenant where tenancy == nil && count > 9 && value[0] < 2:
+                isTenantAdmin = value[0] == 1
+                tenancy = Tenancy(
+                    tenant: String(decoding: value.dropFirst(9), as: UTF8.self),
+                    tenantCreatedMillis: value[1..<9].bigEndianWord
+                )
             case Tag.role:
                 guard !hasRole, count == 1 else { return nil }
                 hasRole = true
@@ -100,12 +108,12 @@ extension AccessKey: RegisterValue {
             }
         }
         guard let id, let secret, let created, let flags else { return nil }
-        self.init(id: id, secret: secret, createdMillis: created)
+        self.init(id: id, secret: secret, createdMillis: created, tenancy: tenancy)
         self.isDisabled = flags & 1 != 0
         self.role = flags & 2 != 0 ? .admin : role
         self.mayCreateBuckets = flags & 4 != 0
         self.grants = grants
-        (self.tenant, isTenantAdmin) = (tenant?.name, tenant?.isAdmin ?? false)
+        self.isTenantAdmin = isTenantAdmin
         guard fault == nil else { return nil }
     }
 }

@@ -22,6 +22,22 @@ package struct Grant: OptionSet, Hashable, Sendable {
     }
 }
 
+/// Which tenant a key is of. One that is made anew under an old name is another one, and has none of its keys.
+package struct Tenancy: Hashable, Sendable {
+    package let tenant: String
+    /// When the tenant was made, in milliseconds since 1970.
+    package let tenantCreatedMillis: UInt64
+
+    package init(tenant: String, tenantCreatedMillis: UInt64) {
+        self.tenant = tenant
+        self.tenantCreatedMillis = tenantCreatedMillis
+    }
+
+    package init(_ tenant: Tenant) {
+        self.init(tenant: tenant.name, tenantCreatedMillis: tenant.createdMillis)
+    }
+}
+
 /// Who signs an S3 request: an id that is public, a secret that is not, and what both may do.
 package struct AccessKey: Sendable {
     /// What S3 clients accept, and a little more: 3 to 128 characters from a small set.
@@ -39,28 +55,31 @@ package struct AccessKey: Sendable {
     package var role: Role?
     /// Whether it may create buckets (it then owns them). Admins always may.
     package var mayCreateBuckets = false
-    /// Whose key it is; nil: of no tenant. It never changes.
-    package var tenant: String?
+    /// Whose key it is; nil: of no tenant.
+    package let tenancy: Tenancy?
     /// Whether it may do everything with its tenant's buckets and keys.
     package var isTenantAdmin = false
     /// By bucket identity, not by name: a bucket that is made anew under an old name inherits nobody's rights.
     package var grants: [BucketID: Grant] = [:]
 
-    package init(id: String, secret: Secret, createdMillis: UInt64) {
+    package init(id: String, secret: Secret, createdMillis: UInt64, tenancy: Tenancy? = nil) {
         self.id = id
         self.secret = secret
         self.createdMillis = createdMillis
+        self.tenancy = tenancy
     }
+
+    package var tenant: String? { tenancy?.tenant }
 
     /// An admin may do everything with every bucket.
     package var isAdmin: Bool { role == .admin }
 
     /// An admin sees all buckets, a key of a tenant those of the tenant, any other those of no tenant.
-    package func reaches(_ bucket: Bucket) -> Bool { isAdmin || BucketName.tenant(of: bucket.name) == tenant }
+    package func belongs(with bucket: Bucket) -> Bool { isAdmin || BucketName.tenant(of: bucket.name) == tenant }
 
     /// Whether this key may do `action` to `bucket`. A disabled key may do nothing.
     package func allows(_ action: Grant, on bucket: Bucket) -> Bool {
-        guard !isDisabled, reaches(bucket) else { return false }
+        guard !isDisabled, belongs(with: bucket) else { return false }
         return isAdmin || isTenantAdmin || (grants[bucket.id] ?? []).isSuperset(of: action)
     }
 
@@ -72,8 +91,8 @@ package struct AccessKey: Sendable {
     /// Why such a key cannot be; nil: it can.
     package var fault: String? {
         if let fault = Self.fault(ofID: id) ?? Self.fault(ofSecret: secret) { return fault }
-        if tenant != nil, role != nil { return "a tenant's key has no role in the mesh" }
-        if tenant == nil, isTenantAdmin { return "only a tenant's key can be its admin" }
+        if tenancy != nil, role != nil { return "a tenant's key has no role in the mesh" }
+        if tenancy == nil, isTenantAdmin { return "only a tenant's key can be its admin" }
         return tenant.flatMap(Tenant.fault(ofName:))
     }
 

@@ -33,8 +33,8 @@ package final class AccessKeys: Sendable {
         table = RegisterTable(store: store, coordinator: coordinator ?? Coordinator(store: store))
     }
 
-    /// Ids whose register could not be read at start: of a newer version, or damaged. They open nothing.
-    package var rejected: [String] { table.rejected }
+    /// Ids whose register cannot be read: of a newer version, or damaged. They open nothing.
+    package var rejected: [String] { table.unreadable.sorted() }
 
     /// The key with this id; nil if there is none. Costs a short lock and no I/O: fit for an event loop.
     package func lookup(_ id: String) -> AccessKey? { table.lookup(id) }
@@ -68,31 +68,42 @@ package final class AccessKeys: Sendable {
     /// Adds `grant` to what the key may do with `bucket`.
     @discardableResult
     package func grant(_ grant: Grant, on bucket: Bucket, to id: String) async throws -> AccessKey {
-        let known = Set(store.buckets().map(\.id)).union([bucket.id])
-        return try await update(id) { key in
-            guard key.reaches(bucket) else {
-                throw AccessError.invalid("the bucket \(bucket.name) and the key \(id) are not of one tenant")
-            }
-            // Buckets that are gone never come back under the same identity: their grants only take space.
-            key.grants = key.grants.filter { known.contains($0.key) }
-            key.grants[bucket.id, default: []].formUnion(grant)
-        }
+        let known = livingBuckets.union([bucket.id])
+        return try await update(id) { try $0.give(grant, on: bucket, known: known) }
     }
 
     /// Takes `grant` away from what the key may do with `bucket`. Taking `owner` leaves nothing.
     @discardableResult
     package func revoke(_ grant: Grant, on bucket: BucketID, from id: String) async throws -> AccessKey {
-        try await update(id) { key in
-            let left = (key.grants[bucket] ?? []).subtracting(grant)
-            key.grants[bucket] = left.isEmpty ? nil : left
-        }
+        try await update(id) { $0.take(grant, on: bucket) }
     }
 
-    /// Removes a key for good.
-    package func delete(_ id: String) async throws {
-        do { try await table.delete(id) } catch let error as RegisterError { throw AccessError(error) }
+    package var livingBuckets: Set<BucketID> { Set(store.buckets().map(\.id)) }
+
+    /// Removes a key for good, also one that cannot be read.
+    /// - Parameter check: throws when it is not this caller's to remove; it may run more than once.
+    package func delete(_ id: String, _ check: (AccessKey?) throws -> Void = { _ in }) async throws {
+        do { try await table.delete(id, check) } catch let error as RegisterError { throw AccessError(error) }
     }
 
     /// Small state changed under these names, by whatever road: keys among them are read again.
     package func heed(_ changed: [Key]) { table.heed(changed) }
+}
+
+extension AccessKey {
+    /// Adds to what it may do with a bucket. Throws `.invalid` for one of another tenant.
+    /// - Parameter known: the buckets that there are. Those that are gone never come back under the same identity: their
+    ///   grants only take space.
+    package mutating func give(_ grant: Grant, on bucket: Bucket, known: Set<BucketID>) throws(AccessError) {
+        guard belongs(with: bucket) else {
+            throw .invalid("the bucket \(bucket.name) and the key \(id) are not of one tenant")
+        }
+        grants = grants.filter { known.contains($0.key) }
+        grants[bucket.id, default: []].formUnion(grant)
+    }
+
+    package mutating func take(_ grant: Grant, on bucket: BucketID) {
+        let left = (grants[bucket] ?? []).subtracting(grant)
+        grants[bucket] = left.isEmpty ? nil : left
+    }
 }

@@ -27,35 +27,46 @@ package final class RegisterTable<Value: RegisterValue>: Sendable {
 
     private let store: ObjectStore
     private let coordinator: Coordinator
-    private let snapshot: Mutex<[String: Value]>
-    /// Names whose register could not be read at start: of a newer version, or damaged.
-    package let rejected: [String]
+    private let snapshot: Mutex<Snapshot>
 
-    /// Loads all. Registers that hold nothing valid are left out, and named in `rejected`.
+    private struct Snapshot {
+        var values: [String: Value] = [:]
+        /// Of a newer version, or damaged.
+        var unreadable: Set<String> = []
+
+        mutating func set(_ name: String, _ bytes: [UInt8]?) {
+            values[name] = nil
+            unreadable.remove(name)
+            guard let bytes else { return }
+            if let value = Value(encoded: bytes), value.registerName == name {
+                values[name] = value
+            } else {
+                unreadable.insert(name)
+            }
+        }
+    }
+
+    /// Loads all.
     package init(store: ObjectStore, coordinator: Coordinator) {
         self.store = store
         self.coordinator = coordinator
-        var known: [String: Value] = [:]
-        var rejected: [String] = []
+        var known = Snapshot()
         for (register, bytes) in store.registers(prefix: Value.registerPrefix) {
-            let name = String(register.dropFirst(Value.registerPrefix.count))
-            if let value = Value(encoded: bytes), value.registerName == name {
-                known[name] = value
-            } else {
-                rejected.append(name)
-            }
+            known.set(String(register.dropFirst(Value.registerPrefix.count)), bytes)
         }
-        self.rejected = rejected
         snapshot = Mutex(known)
     }
 
     /// In no order.
-    package func all() -> [Value] { snapshot.withLock { Array($0.values) } }
+    package func all() -> [Value] { snapshot.withLock { Array($0.values.values) } }
 
-    package var count: Int { snapshot.withLock { $0.count } }
+    package var count: Int { snapshot.withLock { $0.values.count } }
 
     /// The thing with this name; nil if there is none. Costs a short lock and no I/O: fit for an event loop.
-    package func lookup(_ name: String) -> Value? { snapshot.withLock { $0[name] } }
+    package func lookup(_ name: String) -> Value? { snapshot.withLock { $0.values[name] } }
+
+    /// Names whose register this build cannot read.
+    package var unreadable: Set<String> { snapshot.withLock { $0.unreadable } }
 
     /// Durable when this returns. Throws `.exists`.
     package func add(_ value: Value) async throws {
@@ -69,37 +80,37 @@ package final class RegisterTable<Value: RegisterValue>: Sendable {
     /// Changes a thing by compare-and-set: `change` may run more than once. Durable when this returns the new one.
     @discardableResult
     package func update(_ name: String, _ change: (inout Value) throws -> Void) async throws -> Value {
-        let changed = try await replace(name) { known in
-            guard var value = known else { throw RegisterError.missing(name) }
+        var result: Value?
+        try await replace(name) { known in
+            guard let bytes = known, var value = Value(encoded: bytes) else { throw RegisterError.missing(name) }
             try change(&value)
-            return value
+            result = value
+            return value.encoded
         }
-        guard let changed else { throw RegisterError.missing(name) }
-        return changed
+        guard let result else { throw RegisterError.missing(name) }
+        return result
     }
 
-    /// Removes a thing for good; durable when this returns.
-    package func delete(_ name: String) async throws {
+    /// Puts a thing in the place of whatever has its name. Durable when this returns.
+    package func put(_ value: Value) async throws { try await replace(value.registerName) { _ in value.encoded } }
+
+    /// Removes a thing for good, also one that cannot be read; durable when this returns.
+    /// - Parameter check: throws when it is not to be removed; it may run more than once.
+    package func delete(_ name: String, _ check: (Value?) throws -> Void = { _ in }) async throws {
         try await replace(name) { known in
-            guard known != nil else { throw RegisterError.missing(name) }
+            guard let known else { throw RegisterError.missing(name) }
+            try check(Value(encoded: known))
             return nil
         }
     }
 
-    /// Makes of what there is what is to be there, nil for nothing, by compare-and-set: `change` may run more than once.
-    @discardableResult
-    package func replace(_ name: String, _ change: (Value?) throws -> Value?) async throws -> Value? {
+    private func replace(_ name: String, _ change: ([UInt8]?) throws -> [UInt8]?) async throws {
         var known = store.register(Value.registerPrefix + name)
         for _ in 0..<attemptsMax {
-            let value = known.flatMap { Value(encoded: $0) }
-            // What cannot be read is of a newer build, and none of this one's business.
-            if known != nil, value == nil { throw RegisterError.missing(name) }
-            let wanted = try change(value)
-            if wanted == nil, known == nil { return nil }
-            switch try await set(name, to: wanted?.encoded, expected: known) {
+            switch try await set(name, to: try change(known), expected: known) {
             case .done:
                 publish(name)
-                return wanted
+                return
             // This node's copy may be behind: what those who decide have is newer.
             case .registerChanged(let newer): known = newer
             default: known = store.register(Value.registerPrefix + name)
@@ -123,9 +134,6 @@ package final class RegisterTable<Value: RegisterValue>: Sendable {
 
     /// Shows a change to readers. The register is read again, so that of two changes that race the later one stays.
     private func publish(_ name: String) {
-        snapshot.withLock { values in
-            let value = store.register(Value.registerPrefix + name).flatMap { Value(encoded: $0) }
-            values[name] = value?.registerName == name ? value : nil
-        }
+        snapshot.withLock { $0.set(name, store.register(Value.registerPrefix + name)) }
     }
 }

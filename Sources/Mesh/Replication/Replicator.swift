@@ -14,6 +14,10 @@ package final class Replicator: Sendable {
     private let around: ReplicationSurroundings
     private let settings = ReplicationCourse.Settings()
     private let state = Mutex<[UInt64: ReplicationWorker]>([:])
+    /// Keys that are being queued once more.
+    private let again = Mutex<Set<RowAddress>>([])
+    /// Whoever may write can ask for it: more at once wait for their key's next change.
+    private static let againMax = 256
 
     /// - Parameters:
     ///   - meshPrefix: what the mesh is called; throws while it is not known.
@@ -86,24 +90,34 @@ package final class Replicator: Sendable {
     package func hurry(_ rule: UInt64) { state.withLock { $0[rule] }?.hurry() }
 
     /// Queues a row for all rules of its bucket once more, with those who work at it: a target has shown that it has
-    /// something older. Should nobody hear of it, the target keeps that until the key changes.
-    package func sendAgain(_ record: Record) async {
+    /// something older. Does not wait for it. Should nobody hear of it, the target keeps that until the key changes.
+    package func sendAgain(_ record: Record) {
         guard let layout = around.layout() else { return }
+        let feeds = rules.all().map(\.feed).filter { $0.covers(record) && $0.wants(record) }
         let address = RowAddress(record.bucket, record.key)
-        let entries = [OutboxEntry(record)]
-        for feed in rules.all().map(\.feed) where feed.covers(record) && feed.wants(record) {
-            var isTaken = false
-            for node in layout.keepers(address) {
-                if node == layout.own {
-                    if (try? await around.store.take(entries, into: feed.id)) ?? nil != nil { isTaken = true }
-                } else if layout.isUsable(node) {
-                    let answer = await around.tell(node, .handed, OutboxNotice(feed: feed.id, entries))
-                    if answer?.isDone == true { isTaken = true }
-                }
-            }
-            // From here it is handed to them later.
-            if !isTaken { _ = try? await around.store.take(entries, into: feed.id) }
+        guard !feeds.isEmpty, again.withLock({ $0.count < Self.againMax && $0.insert(address).inserted }) else {
+            return
         }
+        Task {
+            for feed in feeds { await queue(OutboxEntry(record), feed.id, layout, layout.keepers(address)) }
+            again.withLock { _ = $0.remove(address) }
+        }
+    }
+
+    private func queue(_ entry: OutboxEntry, _ feed: UInt64, _ layout: LayoutSight, _ keepers: [NodeID]) async {
+        let isTaken = await withTaskGroup(of: Bool.self) { tasks in
+            for node in keepers where node == layout.own || layout.isUsable(node) {
+                tasks.addTask { await self.queue(entry, feed, with: node, isOwn: node == layout.own) }
+            }
+            return await tasks.reduce(false) { $0 || $1 }
+        }
+        // From here it is handed to them when they can be reached.
+        if !isTaken { _ = await queue(entry, feed, with: layout.own, isOwn: true) }
+    }
+
+    private func queue(_ entry: OutboxEntry, _ feed: UInt64, with node: NodeID, isOwn: Bool) async -> Bool {
+        guard isOwn else { return await around.tell(node, .handed, OutboxNotice(feed: feed, [entry]))?.isDone == true }
+        do { return try await around.store.take([entry], into: feed) != nil } catch { return false }
     }
 
     /// Follows the rules until it is cancelled.

@@ -28,3 +28,29 @@ package enum BucketName {
         byte &- UInt8(ascii: "a") < 26 || ASCII.isDigit(byte)
     }
 }
+
+/// A tenant's bucket is called `tenant:bucket` among all buckets, which no bucket without a tenant can be called.
+extension BucketName {
+    private static let separator: Character = ":"
+
+    /// - Parameter tenant: nil: none.
+    package static func full(_ name: String, of tenant: String?) -> String {
+        tenant.map { "\($0)\(separator)\(name)" } ?? name
+    }
+
+    /// Nil for a bucket without a tenant.
+    package static func tenant(of full: String) -> String? {
+        full.firstIndex(of: separator).map { String(full[..<$0]) }
+    }
+
+    /// What the tenant itself calls it.
+    package static func local(_ full: String) -> String {
+        full.firstIndex(of: separator).map { String(full[full.index(after: $0)...]) } ?? full
+    }
+
+    /// Whether a bucket may be called so by somebody who sees those of all tenants.
+    package static func isWellFormedFull(_ full: String) -> Bool {
+        guard let tenant = tenant(of: full) else { return isWellFormed(full) }
+        return Tenant.fault(ofName: tenant) == nil && isWellFormed(local(full))
+    }
+}

@@ -1,4 +1,4 @@
-package import Store
+internal import Store
 
 /// How much a bucket or a tenant may have; nil: as much as fits.
 package struct Quota: Hashable, Sendable {
@@ -45,15 +45,19 @@ package struct Quota: Hashable, Sendable {
     /// The sentence that refuses what would be too much; nil: it fits.
     /// - Parameters:
     ///   - usage: what is there now.
-    ///   - objects, bytes: what is to come.
-    package func objection(_ usage: BucketUsage, objects more: UInt64, bytes moreBytes: UInt64, _ whose: String)
-        -> String?
-    {
-        if let bytes, moreBytes > bytes - min(bytes, usage.bytes) {
-            return "The quota of \(whose) is \(bytes) bytes, and about \(usage.bytes) are used."
+    ///   - more: what is to come.
+    ///   - owner: what the quota is of.
+    package func objection(
+        _ usage: MeshUsage,
+        to more: (objects: UInt64, bytes: UInt64),
+        of owner: String
+    ) -> String? {
+        // Who has too much already may still write what takes no room.
+        if let bytes, more.bytes > 0, more.bytes > bytes - min(bytes, usage.bytes) {
+            return "The quota of \(owner) is \(bytes) bytes, and about \(usage.bytes) are used."
         }
-        if let objects, more > objects - min(objects, usage.objects) {
-            return "The quota of \(whose) is \(objects) objects, and there are about \(usage.objects)."
+        if let objects, more.objects > 0, more.objects > objects - min(objects, usage.versions) {
+            return "The quota of \(owner) is \(objects) objects, and there are about \(usage.versions)."
         }
         return nil
     }
@@ -74,37 +78,5 @@ package struct Quota: Hashable, Sendable {
             self[field] = rest.prefix(8).bigEndianWord
             rest = rest.dropFirst(8)
         }
-    }
-}
-
-/// The quota of one bucket, in a register of its own: what a bucket's row says about copies every build has to know.
-package struct BucketQuota: RegisterValue, Hashable {
-    package static let registerPrefix = "quota/"
-
-    package let bucket: BucketID
-    package var quota: Quota
-
-    package init(bucket: BucketID, quota: Quota) {
-        self.bucket = bucket
-        self.quota = quota
-    }
-
-    package var registerName: String { Self.name(bucket) }
-
-    package static func name(_ bucket: BucketID) -> String { ReplicationRule.name(bucket.rawValue) }
-
-    package var encoded: [UInt8] {
-        var out = FieldWriter(version: 1)
-        out.field(1, bucket.rawValue.bigEndianBytes)
-        out.field(2, quota.encoded)
-        return out.bytes
-    }
-
-    package init?(encoded bytes: [UInt8]) {
-        guard var reader = FieldReader(bytes, version: 1), let (first, id) = reader.next(), first == 1, id.count == 8,
-            let (second, limits) = reader.next(), second == 2, let quota = Quota(encoded: limits),
-            reader.next() == nil, reader.isWhole
-        else { return nil }
-        self.init(bucket: BucketID(rawValue: id.bigEndianWord), quota: quota)
     }
 }

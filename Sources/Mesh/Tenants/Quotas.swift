@@ -2,68 +2,93 @@ package import Store
 
 /// What buckets and tenants may have, and whether something more fits.
 ///
-/// Judged by each node with numbers that are some seconds old and what it took in itself since: several nodes together
-/// may go beyond a quota by what they take in in that time.
+/// Judged by each node with numbers that are some seconds old and what it took in itself since. When that may be too
+/// much, should the others have taken in as much, it looks again first (`mayExceed`).
 package final class Quotas: Sendable {
     package let buckets: RegisterTable<BucketQuota>
-    package let tenants: RegisterTable<Tenant>
-    package let ledger = UsageLedger()
+    private let tenants: RegisterTable<Tenant>
+    private let usage: UsageLedger
 
-    package init(store: ObjectStore, coordinator: Coordinator) {
-        buckets = RegisterTable(store: store, coordinator: coordinator)
-        tenants = RegisterTable(store: store, coordinator: coordinator)
-    }
-
-    package func heed(_ changed: [Key]) {
-        buckets.heed(changed)
-        tenants.heed(changed)
+    package init(buckets: RegisterTable<BucketQuota>, tenants: RegisterTable<Tenant>, usage: UsageLedger) {
+        self.buckets = buckets
+        self.tenants = tenants
+        self.usage = usage
     }
 
     /// Whether anything has a quota that goes by what there is.
     package var isWatching: Bool {
-        buckets.count > 0 || tenants.all().contains { $0.quota.bytes != nil || $0.quota.objects != nil }
+        buckets.count > 0 || !buckets.unreadable.isEmpty
+            || tenants.all().contains { $0.quota.bytes != nil || $0.quota.objects != nil }
     }
 
     package func quota(of bucket: Bucket) -> Quota? { buckets.lookup(BucketQuota.name(bucket.id))?.quota }
 
     /// Sets a bucket's quota, or takes it away when it says nothing. Durable when this returns.
     package func set(_ quota: Quota, of bucket: Bucket) async throws {
-        try await buckets.replace(BucketQuota.name(bucket.id)) { _ in
-            quota.isEmpty ? nil : BucketQuota(bucket: bucket.id, quota: quota)
+        let name = BucketQuota.name(bucket.id)
+        if quota.isEmpty {
+            do { try await buckets.delete(name) } catch RegisterError.missing {}
+        } else {
+            try await buckets.put(BucketQuota(bucket: bucket.id, quota: quota))
         }
     }
 
-    /// The bucket is gone. One that is made anew has another id, so a quota that stays behind binds nobody.
+    /// The bucket is gone. One that is made anew has another id, so a quota that stays behind because this fails binds
+    /// nobody.
     package func forget(_ bucket: Bucket) async {
         if quota(of: bucket) != nil { try? await set(Quota(), of: bucket) }
     }
 
-    /// Why one object more of so many bytes does not fit into a bucket; nil: it does.
-    package func objection(to bytes: UInt64, in bucket: Bucket) -> String? {
-        if let quota = quota(of: bucket),
-            let sentence = quota.objection(ledger.usage(of: bucket.id), objects: 1, bytes: bytes, "this bucket")
-        {
-            return sentence
+    /// Why a bucket has no room for an object of so many bytes; nil: it has.
+    /// - Parameter replaced: the size of the object whose place it takes; nil: there is one more.
+    package func objection(toBytes bytes: UInt64, in bucket: Bucket, replacing replaced: UInt64? = nil) -> String? {
+        objection(toBytes: bytes, in: bucket, replacing: replaced, isAtMost: false)
+    }
+
+    /// Whether there may be no room for it if all nodes have taken in as much as this one since the last look.
+    package func mayExceed(withBytes bytes: UInt64, in bucket: Bucket) -> Bool {
+        objection(toBytes: bytes, in: bucket, replacing: nil, isAtMost: true) != nil
+    }
+
+    private func objection(
+        toBytes bytes: UInt64,
+        in bucket: Bucket,
+        replacing replaced: UInt64?,
+        isAtMost: Bool
+    ) -> String? {
+        let more = (objects: replaced == nil ? 1 : 0 as UInt64, bytes: bytes - min(bytes, replaced ?? 0))
+        if buckets.unreadable.contains(BucketQuota.name(bucket.id)) {
+            return "This node cannot read the quota of this bucket: it is of a newer version."
         }
-        guard let name = BucketName.tenant(of: bucket.name), let tenant = tenants.lookup(name) else { return nil }
-        guard tenant.quota.bytes != nil || tenant.quota.objects != nil else { return nil }
-        return tenant.quota.objection(ledger.usage(ofTenant: name), objects: 1, bytes: bytes, "the tenant \(name)")
+        if let quota = quota(of: bucket) {
+            let known = usage.usage(of: bucket.id, isAtMost: isAtMost)
+            if let sentence = quota.objection(known, to: more, of: "this bucket") { return sentence }
+        }
+        guard let name = BucketName.tenant(of: bucket.name), let quota = tenants.lookup(name)?.quota,
+            quota.bytes != nil || quota.objects != nil
+        else { return nil }
+        return quota.objection(usage.usage(ofTenant: name, isAtMost: isAtMost), to: more, of: "the tenant \(name)")
     }
 
     /// Whether a tenant has as many of these buckets as it may have.
-    package func isOneBucketTooMany(for tenant: String?, among buckets: [Bucket]) -> Bool {
-        guard let tenant, let most = tenants.lookup(tenant)?.quota.buckets else { return false }
+    package func hasNoRoomForBucket(_ tenant: String?, among buckets: [Bucket]) -> Bool {
+        guard let tenant else { return false }
+        let most = tenants.lookup(tenant)?.quota.buckets ?? Tenant.bucketsDefault
         return buckets.count { BucketName.tenant(of: $0.name) == tenant } >= most
     }
 
     /// The same for keys.
-    package func isOneKeyTooMany(for tenant: String, among keys: [AccessKey]) -> Bool {
-        guard let most = tenants.lookup(tenant)?.quota.keys else { return false }
+    package func hasNoRoomForKey(_ tenant: String, among keys: [AccessKey]) -> Bool {
+        let most = tenants.lookup(tenant)?.quota.keys ?? Tenant.keysDefault
         return keys.count { $0.tenant == tenant } >= most
     }
+}
 
-    /// Whether keys of a tenant open anything. One that is not known here was deleted.
-    package func opens(_ tenant: String?) -> Bool {
-        tenant.map { tenants.lookup($0)?.isDisabled == false } ?? true
+extension RegisterTable<Tenant> {
+    /// Whether keys of a tenant open anything; those of none do. One that is not known here is gone, or not yet here.
+    package func opens(_ tenancy: Tenancy?) -> Bool {
+        guard let tenancy else { return true }
+        guard let tenant = lookup(tenancy.tenant) else { return false }
+        return !tenant.isDisabled && Tenancy(tenant) == tenancy
     }
 }

@@ -4,6 +4,9 @@ internal import Store
 package struct Tenant: RegisterValue, Hashable {
     package static let registerPrefix = "tenant/"
     package static let nameBytes = 1...32
+    /// Where its quota says nothing: both are of the small state, which every node holds.
+    package static let bucketsDefault: UInt64 = 1_000
+    package static let keysDefault: UInt64 = 1_000
 
     package let name: String
     /// Milliseconds since 1970.
@@ -57,31 +60,5 @@ package struct Tenant: RegisterValue, Hashable {
         let name = String(decoding: fields[0], as: UTF8.self)
         guard Self.fault(ofName: name) == nil else { return nil }
         self.init(name: name, createdMillis: fields[1].bigEndianWord, isDisabled: flags == 1, quota: quota)
-    }
-}
-
-/// A tenant's bucket is called `tenant:bucket` among all buckets, which no bucket without a tenant can be called.
-extension BucketName {
-    private static let separator: Character = ":"
-
-    /// - Parameter tenant: nil: none.
-    package static func full(_ name: String, of tenant: String?) -> String {
-        tenant.map { "\($0)\(separator)\(name)" } ?? name
-    }
-
-    /// Nil for a bucket without a tenant.
-    package static func tenant(of full: String) -> String? {
-        full.firstIndex(of: separator).map { String(full[..<$0]) }
-    }
-
-    /// What the tenant itself calls it.
-    package static func local(_ full: String) -> String {
-        full.firstIndex(of: separator).map { String(full[full.index(after: $0)...]) } ?? full
-    }
-
-    /// Whether a bucket may be called so by somebody who sees those of all tenants.
-    package static func isWellFormedFull(_ full: String) -> Bool {
-        guard let tenant = tenant(of: full) else { return isWellFormed(full) }
-        return Tenant.fault(ofName: tenant) == nil && isWellFormed(local(full))
     }
 }

@@ -1,22 +1,29 @@
 package import Store
 package import Swim
 
-/// What a bucket has in the whole mesh: each version once, however many copies there are.
-package struct BucketUsage: Hashable, Sendable {
+/// What a bucket or a tenant has in the whole mesh: each version once, however many copies there are.
+package struct MeshUsage: Hashable, Sendable {
     /// Versions of objects, delete markers included.
-    package var objects: UInt64
+    package var versions: UInt64
+    /// Of these and of parts of unfinished uploads.
     package var bytes: UInt64
     /// Every node that keeps some of it was asked and answered; else the rest is taken to be like what is known.
     package var isComplete: Bool
 
-    package init(objects: UInt64 = 0, bytes: UInt64 = 0, isComplete: Bool = true) {
-        self.objects = objects
+    package init(versions: UInt64 = 0, bytes: UInt64 = 0, isComplete: Bool = true) {
+        self.versions = versions
         self.bytes = bytes
         self.isComplete = isComplete
     }
 
-    package static func += (a: inout BucketUsage, b: BucketUsage) {
-        a.objects &+= b.objects
+    package static func + (a: MeshUsage, b: MeshUsage) -> MeshUsage {
+        var sum = a
+        sum += b
+        return sum
+    }
+
+    package static func += (a: inout MeshUsage, b: MeshUsage) {
+        a.versions &+= b.versions
         a.bytes &+= b.bytes
         a.isComplete = a.isComplete && b.isComplete
     }
@@ -34,9 +41,9 @@ package enum UsageEstimate {
         _ counts: [NodeID: [BucketID: Usage]],
         _ layout: Layout,
         copies: (BucketID) -> Int
-    ) -> [BucketID: BucketUsage] {
+    ) -> [BucketID: MeshUsage] {
         var shares: [Int: [NodeID: Int]] = [:]
-        var totals: [BucketID: BucketUsage] = [:]
+        var totals: [BucketID: MeshUsage] = [:]
         for bucket in Set(counts.values.flatMap(\.keys)) {
             let copies = copies(bucket)
             let share = shares[copies] ?? layout.keptPartitions(copies: copies)
@@ -48,9 +55,9 @@ package enum UsageEstimate {
                 sum += buckets[bucket] ?? Usage()
             }
             guard known > 0 else { continue }
-            totals[bucket] = BucketUsage(
-                objects: scaled(sum.versions, known),
-                bytes: scaled(sum.bytes, known),
+            totals[bucket] = MeshUsage(
+                versions: scaled(sum.versions, known),
+                bytes: scaled(sum.bytes + sum.partBytes, known),
                 isComplete: share.keys.allSatisfy { counts[$0] != nil }
             )
         }

@@ -4,13 +4,18 @@ internal import Synchronization
 /// What every bucket and tenant has, as of a look some seconds ago, and what this node took in since.
 package final class UsageLedger: Sendable {
     private struct Sums {
-        var buckets: [BucketID: BucketUsage] = [:]
-        var tenants: [String: BucketUsage] = [:]
+        var buckets: [BucketID: MeshUsage] = [:]
+        var tenants: [String: MeshUsage] = [:]
 
-        mutating func add(_ usage: BucketUsage, _ bucket: Bucket) {
-            buckets[bucket.id, default: BucketUsage()] += usage
+        mutating func add(_ other: Sums) {
+            buckets.merge(other.buckets) { $0 + $1 }
+            tenants.merge(other.tenants) { $0 + $1 }
+        }
+
+        mutating func add(_ usage: MeshUsage, _ bucket: Bucket) {
+            buckets[bucket.id, default: MeshUsage()] += usage
             guard let tenant = BucketName.tenant(of: bucket.name) else { return }
-            tenants[tenant, default: BucketUsage()] += usage
+            tenants[tenant, default: MeshUsage()] += usage
         }
     }
 
@@ -20,11 +25,20 @@ package final class UsageLedger: Sendable {
         var takenBefore = Sums()
         var taken = Sums()
         var lookedMillis: UInt64?
+        /// That keep objects.
+        var nodes = 1
+        /// All of them answered.
+        var isComplete = false
 
-        func sum(_ part: (Sums) -> BucketUsage?) -> BucketUsage {
-            var usage = BucketUsage(isComplete: lookedMillis != nil)
-            for sums in [looked, takenBefore, taken] {
-                if let more = part(sums) { usage += more }
+        /// - Parameter takers: how many nodes are thought to have taken in as much as this one did.
+        func sum(takers: Int, _ part: (Sums) -> MeshUsage?) -> MeshUsage {
+            var usage = part(looked) ?? MeshUsage()
+            usage.isComplete = usage.isComplete && isComplete
+            for more in [takenBefore, taken].compactMap(part) {
+                usage += MeshUsage(
+                    versions: more.versions &* UInt64(takers),
+                    bytes: more.bytes.multipliedReportingOverflow(by: UInt64(takers)).partialValue
+                )
             }
             return usage
         }
@@ -35,72 +49,53 @@ package final class UsageLedger: Sendable {
     package init() {}
 
     /// What a bucket has, about.
-    package func usage(of bucket: BucketID) -> BucketUsage {
-        state.withLock { $0.sum { $0.buckets[bucket] } }
+    /// - Parameter isAtMost: as if all nodes had taken in as much as this one since the look.
+    package func usage(of bucket: BucketID, isAtMost: Bool = false) -> MeshUsage {
+        state.withLock { state in state.sum(takers: isAtMost ? state.nodes : 1) { $0.buckets[bucket] } }
     }
 
     /// What all buckets of a tenant have together.
-    package func usage(ofTenant tenant: String) -> BucketUsage {
-        state.withLock { $0.sum { $0.tenants[tenant] } }
+    package func usage(ofTenant tenant: String, isAtMost: Bool = false) -> MeshUsage {
+        state.withLock { state in state.sum(takers: isAtMost ? state.nodes : 1) { $0.tenants[tenant] } }
     }
 
-    /// This node took in an object.
-    package func took(_ bytes: UInt64, into bucket: Bucket) {
-        state.withLock { $0.taken.add(BucketUsage(objects: 1, bytes: bytes), bucket) }
-    }
+    /// This node took in so much.
+    package func took(_ more: MeshUsage, into bucket: Bucket) { state.withLock { $0.taken.add(more, bucket) } }
 
     /// A look begins: what is taken in from here on may be in it or not, and counts beside it until the next one.
     package func begin() {
         state.withLock { state in
-            state.takenBefore = state.taken
+            state.takenBefore.add(state.taken)
             state.taken = Sums()
         }
     }
 
-    /// - Parameter buckets: all that there are.
-    package func end(_ totals: [BucketID: BucketUsage], _ buckets: [Bucket], nowMillis: UInt64) {
-        var sums = Sums()
-        for bucket in buckets {
-            if let usage = totals[bucket.id] { sums.add(usage, bucket) }
-        }
-        state.withLock { [sums] state in
+    /// - Parameters:
+    ///   - totals: what those have that answered.
+    ///   - buckets: all that there are.
+    ///   - nodes: how many keep objects.
+    ///   - isComplete: all of them answered. Of buckets that nobody has who did, what was known before stays.
+    package func end(
+        _ totals: [BucketID: MeshUsage],
+        _ buckets: [Bucket],
+        nodes: Int,
+        isComplete: Bool,
+        nowMillis: UInt64
+    ) {
+        state.withLock { state in
+            var sums = Sums()
+            for bucket in buckets {
+                let known = totals[bucket.id] ?? (isComplete ? nil : state.looked.buckets[bucket.id])
+                if let known { sums.add(known, bucket) }
+            }
             state.looked = sums
             state.takenBefore = Sums()
+            state.nodes = nodes
+            state.isComplete = isComplete
             state.lookedMillis = nowMillis
         }
     }
 
     /// When the last look ended, in milliseconds since 1970; nil: there was none.
     package var lookedMillis: UInt64? { state.withLock { $0.lookedMillis } }
-}
-
-/// What one node has, as it tells another one: so many buckets at a time.
-package struct UsagePage: Codable, Sendable, Equatable {
-    package static let entriesMax = 8_000
-
-    package struct Entry: Codable, Sendable, Equatable {
-        package var bucket: UInt64
-        package var versions: Int64
-        package var bytes: Int64
-    }
-
-    package var entries: [Entry]
-    /// Ask for those behind this one; nil: that is all.
-    package var next: UInt64?
-
-    /// - Parameter after: buckets with higher ids; nil: from the first on.
-    package init(_ usage: [BucketID: Usage], after: UInt64?, limit: Int = UsagePage.entriesMax) {
-        let behind = usage.filter { id, _ in after.map { id.rawValue > $0 } ?? true }
-            .sorted { $0.key.rawValue < $1.key.rawValue }
-        entries = behind.prefix(limit).map { id, usage in
-            Entry(bucket: id.rawValue, versions: usage.versions, bytes: usage.bytes)
-        }
-        next = behind.count > limit ? entries.last?.bucket : nil
-    }
-
-    package var usage: [BucketID: Usage] {
-        Dictionary(entries.map { (BucketID(rawValue: $0.bucket), Usage(versions: $0.versions, bytes: $0.bytes)) }) {
-            $1
-        }
-    }
 }

@@ -184,9 +184,10 @@ extension Doctor {
     /// A directory of an older build has no such table, or one that is behind: the next start counts anew.
     private func examineUsage() throws {
         guard try database.number("SELECT count(*) FROM sqlite_schema WHERE name = 'usage'") > 0 else { return }
-        var left = usage
+        var left = usage.filter { !$0.value.isEmpty }
         try each("SELECT bucket, data FROM usage") { row in
             let bucket = BucketID(column: row.int(0))
+            guard UsageRows.isOfBucket(bucket) else { return }
             let counted = left.removeValue(forKey: bucket) ?? Usage()
             guard let known = try? SmallRows.usage(bucket, row.blob(1)) else {
                 return report.add(.warning, "The row of bucket \(bucket.rawValue) in the table usage is damaged.")
@@ -194,8 +195,9 @@ extension Doctor {
             if known != counted {
                 report.add(
                     .warning,
-                    "The table usage counts \(known.versions) versions and \(known.bytes) bytes of bucket "
-                        + "\(bucket.rawValue), there are \(counted.versions) and \(counted.bytes)."
+                    "The table usage counts \(known.versions) versions and \(known.bytes + known.partBytes) bytes of "
+                        + "bucket \(bucket.rawValue), there are \(counted.versions) and "
+                        + "\(counted.bytes + counted.partBytes)."
                 )
             }
         }

@@ -25,12 +25,12 @@ extension Doctor {
             if !kind.isVersion { marks += 1 }
             if found.record.isNull, !kind.isChange, isPassed { try examineNull(found.record, place) }
             if !kind.isChange { isPassed = true }
+            if let one = Usage(found.record, 1) { usage[bucket.within(.object), default: Usage()] += one }
             switch bucket.space {
             case .object:
                 guard kind.isVersion else { break }
                 report.versions += 1
                 report.logicalBytes += found.record.size
-                usage[bucket, default: Usage()] += Usage(versions: 1, bytes: Int64(clamping: found.record.size))
             case .upload: try examineUpload(found.record)
             case .part: try examinePart(found.record)
             case .system: systemRows += 1

@@ -1,10 +1,10 @@
 /// The bytes of the rows beside `versions`: each packed, each with a checksum seeded by its table and key.
 enum SmallRows {
-    enum Table: UInt64 {
+    private enum Table: UInt64 {
         case counters = 1, null, extents, segment, upload, manifest, instance, feed, entry, usage
     }
 
-    static func seed(_ table: Table, _ key: UInt64) -> UInt64 { key &* 31 &+ table.rawValue }
+    private static func seed(_ table: Table, _ key: UInt64) -> UInt64 { key &* 31 &+ table.rawValue }
 
     private static func seed(_ table: Table, _ key: [UInt8]) -> UInt64 {
         Checksum.of(key, seed: table.rawValue)
@@ -63,6 +63,24 @@ enum SmallRows {
         try row.end()
         guard stamp.count == 20 else { throw Malformed() }
         return stamp
+    }
+
+    // MARK: Usage
+
+    static func encode(_ usage: Usage, _ bucket: BucketID) -> [UInt8] {
+        var row = ByteWriter(capacity: 24)
+        row.number(usage.versions)
+        row.number(usage.bytes)
+        row.number(usage.partBytes)
+        row.seal(seed: seed(.usage, bucket.rawValue))
+        return row.bytes
+    }
+
+    static func usage(_ bucket: BucketID, _ bytes: UnsafeRawBufferPointer) throws(Malformed) -> Usage {
+        var row = try ByteScanner(sealed: bytes, seed: seed(.usage, bucket.rawValue))
+        let usage = Usage(versions: try row.number(), bytes: try row.number(), partBytes: try row.number())
+        try row.end()
+        return usage
     }
 
     // MARK: Paxos instances

@@ -1,15 +1,27 @@
-import Synchronization
-
 /// How much a store has of one bucket.
 package struct Usage: Hashable, Sendable {
     /// Versions of objects, delete markers included.
     package var versions: Int64
     /// The sum of their sizes: what clients wrote, without what the disk adds.
     package var bytes: Int64
+    /// The same of the parts of unfinished uploads.
+    package var partBytes: Int64
 
-    package init(versions: Int64 = 0, bytes: Int64 = 0) {
+    package init(versions: Int64 = 0, bytes: Int64 = 0, partBytes: Int64 = 0) {
         self.versions = versions
         self.bytes = bytes
+        self.partBytes = partBytes
+    }
+
+    /// What a row is, once more or once less; nil: it does not count.
+    init?(_ record: Record, _ change: Int64) {
+        guard record.kind.isVersion else { return nil }
+        let bytes = change * Int64(clamping: record.size)
+        switch record.bucket.space {
+        case .object: self.init(versions: change, bytes: bytes)
+        case .part: self.init(partBytes: bytes)
+        case .upload, .system: return nil
+        }
     }
 
     package var isEmpty: Bool { self == Usage() }
@@ -17,21 +29,8 @@ package struct Usage: Hashable, Sendable {
     package static func += (a: inout Usage, b: Usage) {
         a.versions += b.versions
         a.bytes += b.bytes
+        a.partBytes += b.partBytes
     }
-}
-
-/// What each bucket has, as of the last commit, for those who ask without a look at the disk.
-final class UsageBook: Sendable {
-    private let state: Mutex<[BucketID: Usage]>
-
-    init(_ usage: [BucketID: Usage]) { state = Mutex(usage) }
-
-    /// What a transaction changed.
-    func publish(_ changes: [BucketID: Usage]) {
-        state.withLock { $0.add(changes) }
-    }
-
-    func all() -> [BucketID: Usage] { state.withLock { $0 } }
 }
 
 extension [BucketID: Usage] {
@@ -45,9 +44,4 @@ extension [BucketID: Usage] {
     }
 
     var sum: Usage { values.reduce(into: Usage()) { $0 += $1 } }
-}
-
-extension ObjectStore {
-    /// How much this store has of each bucket that has anything; costs a short lock.
-    package func usage() -> [BucketID: Usage] { engine.usage.all() }
 }

@@ -1,7 +1,14 @@
 /// The table `usage`: a row for each bucket that has anything, written by the transaction that changes what it has.
+///
+/// A row under no bucket's id (`gapID`) says by how much the counters are beyond their sum since they were counted last:
+/// damaged rows are in those and not in these.
 enum UsageRows {
-    /// Reads the table, and counts the versions when their sum is another one than that of the counters: the directory
-    /// is of a build that kept no such table, or one has worked on it since.
+    private static let gapID = BucketID(rawValue: 0)
+
+    /// Reads the table, and counts the rows of `versions` when what it says does not agree with the counters: the
+    /// directory is of a build that kept no such table, or one has worked on it since.
+    ///
+    /// Where that fails the numbers are too low until the next start: no reason not to serve.
     static func load(_ database: Database, _ counters: Counters) throws -> [BucketID: Usage] {
         var known: [BucketID: Usage] = [:]
         var isWhole = true
@@ -15,73 +22,53 @@ enum UsageRows {
             }
         }
         let wanted = Usage(versions: counters.versions, bytes: counters.logicalBytes)
-        guard !isWhole || known.sum != wanted else { return known }
-        let counted = try count(database)
-        try database.execute("BEGIN IMMEDIATE; DELETE FROM usage")
-        let put = try database.prepare("INSERT INTO usage VALUES(?1, ?2)")
-        for (bucket, usage) in counted {
-            try put.bind(1, bucket.column).bind(2, SmallRows.encode(usage, bucket)).run()
-        }
-        try database.execute("COMMIT")
+        guard !isWhole || !isEqual(known.sum, wanted) else { return known.filter { $0.key != gapID } }
+        guard let counted = try? count(database) else { return known.filter { $0.key != gapID } }
+        try? write(counted, wanted, database)
         return counted
     }
 
-    /// Rows that are damaged count for nothing here: repair brings them again, or the doctor names them.
+    /// Only what the counters have, too.
+    private static func isEqual(_ sum: Usage, _ counters: Usage) -> Bool {
+        sum.versions == counters.versions && sum.bytes == counters.bytes
+    }
+
     private static func count(_ database: Database) throws -> [BucketID: Usage] {
         var counted: [BucketID: Usage] = [:]
         let rows = try database.prepare("SELECT bucket, key, stamp, data FROM versions")
         while try rows.step() {
             let bucket = BucketID(column: rows.int(0))
-            guard bucket.space == .object else { continue }
-            let key = rows.blob(1)
             let row = try? RecordRow(
                 bucket: bucket,
                 key: Key([]),
-                keyBytes: key,
+                keyBytes: rows.blob(1),
                 stamp: rows.blob(2),
                 data: rows.blob(3)
             )
-            guard let record = row?.record, record.kind.isVersion else { continue }
-            counted[bucket, default: Usage()] += Usage(versions: 1, bytes: Int64(clamping: record.size))
+            guard let usage = row.flatMap({ Usage($0.record, 1) }) else { continue }
+            counted[bucket.within(.object), default: Usage()] += usage
         }
-        return counted
-    }
-}
-
-extension SmallRows {
-    static func encode(_ usage: Usage, _ bucket: BucketID) -> [UInt8] {
-        var row = ByteWriter(capacity: 24)
-        row.number(usage.versions)
-        row.number(usage.bytes)
-        row.seal(seed: seed(.usage, bucket.rawValue))
-        return row.bytes
+        return counted.filter { !$0.value.isEmpty }
     }
 
-    static func usage(_ bucket: BucketID, _ bytes: UnsafeRawBufferPointer) throws(Malformed) -> Usage {
-        var row = try ByteScanner(sealed: bytes, seed: seed(.usage, bucket.rawValue))
-        let usage = Usage(versions: try row.number(), bytes: try row.number())
-        try row.end()
-        return usage
-    }
-}
-
-extension IndexWriter {
-    /// Notes that a bucket has one version more, or one less.
-    func countUsage(_ record: Record, _ change: Int64) {
-        pending.usage[record.bucket, default: Usage()] +=
-            Usage(versions: change, bytes: change * Int64(clamping: record.size))
-    }
-
-    /// Writes what the open transaction changed.
-    func writeUsage() throws {
-        for (bucket, change) in pending.usage where !change.isEmpty {
-            var total = usage[bucket] ?? Usage()
-            total += change
-            if total.isEmpty {
-                try rows.deleteUsage.bind(1, bucket.column).run()
-            } else {
-                try rows.putUsage.bind(1, bucket.column).bind(2, SmallRows.encode(total, bucket)).run()
+    private static func write(_ counted: [BucketID: Usage], _ wanted: Usage, _ database: Database) throws {
+        var rows = counted
+        let gap = Usage(versions: wanted.versions - counted.sum.versions, bytes: wanted.bytes - counted.sum.bytes)
+        if !gap.isEmpty { rows[gapID] = gap }
+        try database.execute("BEGIN IMMEDIATE")
+        do {
+            try database.execute("DELETE FROM usage")
+            let put = try database.prepare("INSERT INTO usage VALUES(?1, ?2)")
+            for (bucket, usage) in rows {
+                try put.bind(1, bucket.column).bind(2, SmallRows.encode(usage, bucket)).run()
             }
+            try database.execute("COMMIT")
+        } catch {
+            try? database.execute("ROLLBACK")
+            throw error
         }
     }
+
+    /// The rows that are of buckets, as they are kept.
+    static func isOfBucket(_ id: BucketID) -> Bool { id != gapID }
 }

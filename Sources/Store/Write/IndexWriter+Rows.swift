@@ -90,6 +90,7 @@ extension IndexWriter {
     }
 
     private func count(_ record: Record, _ change: Int64) {
+        countUsage(record, change)
         if !record.kind.isVersion { pending.counters.marks += change }
         if record.kind.isChange, record.isNull { pending.counters.nullMarks += change }
         switch record.bucket.space {
@@ -97,7 +98,6 @@ extension IndexWriter {
             guard record.kind.isVersion else { return }
             pending.counters.versions += change
             pending.counters.logicalBytes += change * Int64(record.size)
-            countUsage(record, change)
         case .system: pending.counters.systemRows += change
         case .upload, .part: break
         }

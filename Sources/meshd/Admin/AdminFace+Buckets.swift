@@ -7,28 +7,28 @@ extension AdminFace {
     func addBuckets(to api: RouterGroup<AdminContext>) {
         api.get("buckets") { _, context in
             if node.layout.isRemoved { throw CoordinatorError.notMember }
-            let seen = node.coordinator.buckets().filter { sees($0, context) }
+            let seen = try node.coordinator.buckets().filter { try sees($0, context) }
             await node.lookAtUsage()
-            return try Self.yes(BucketsAnswer(buckets: seen.map { answer($0, context) }))
+            return try Self.yes(BucketsAnswer(buckets: seen.map { try answer($0, context) }))
         }
         api.post("buckets") { request, context in
             try await createBucket(Self.body(NewBucket.self, of: request), context)
         }
         api.get("buckets/:bucket") { _, context in
-            let bucket = try await namedBucket(of: context)
-            guard sees(bucket, context) else { throw Self.noGrant("", bucket) }
+            let bucket = try await unjudgedBucket(of: context)
+            guard try sees(bucket, context) else { throw try noGrant("", bucket, context) }
             await node.lookAtUsage()
             return try Self.yes(answer(bucket, context))
         }
         api.put("buckets/:bucket/quota") { request, context in
             let quota = try await Self.quota(Self.body(QuotaAnswer.self, of: request))
-            let bucket = try await namedBucket(of: context)
+            let bucket = try await unjudgedBucket(of: context)
             try await node.quotas.set(quota, of: bucket)
             await node.lookAtUsage()
             return try Self.yes(answer(bucket, context))
         }
         api.delete("buckets/:bucket") { _, context in
-            try await deleteBucket(bucket(of: context, for: .owner))
+            try await deleteBucket(bucket(of: context, for: .owner), context)
         }
         api.put("buckets/:bucket/versioning") { request, context in
             let change = try await Self.body(VersioningChange.self, of: request)
@@ -36,28 +36,23 @@ extension AdminFace {
         }
         api.put("buckets/:bucket/copies") { request, context in
             let change = try await Self.body(CopiesChange.self, of: request)
-            let bucket = try await namedBucket(of: context)
+            let bucket = try await unjudgedBucket(of: context)
             return try await setCopies(change.copies, of: bucket, context)
         }
-    }
-
-    /// The bucket with this name, or the error that says there is none.
-    func bucket(_ name: String) async throws -> Bucket {
-        guard let bucket = try await node.coordinator.bucket(named: name) else {
-            throw AdminError(.notFound, "no_such_bucket", "there is no bucket \(name)")
-        }
-        return bucket
     }
 
     private func createBucket(_ new: NewBucket, _ context: AdminContext) async throws -> Response {
         guard BucketName.mayBeCreated(new.name) else {
             throw AdminError(.badRequest, "invalid_name", "\"\(new.name.prefix(80))\" cannot be a bucket's name")
         }
-        let key = caller(context)
+        let key = try caller(context)
         guard context.role >= .operator || key?.allowsCreatingBuckets == true else {
             throw AdminError(.forbidden, "not_operator", "your access key may not make buckets; an admin can allow it")
         }
-        let tenant = try tenant(of: new.tenant, key)
+        guard new.tenant == nil || new.tenant == key?.tenant || context.role >= .operator else {
+            throw AdminError(.forbidden, "not_operator", "only an operator makes buckets for a tenant")
+        }
+        let tenant = try tenancy(of: new.tenant, key)?.tenant
         let name = BucketName.full(new.name, of: tenant)
         try admitBucket(name, of: tenant)
         let bucket = Bucket.fresh(
@@ -77,19 +72,19 @@ extension AdminFace {
     }
 
     /// Whose something new is to be: the caller's tenant's, or that of the tenant that he names.
-    func tenant(of named: String?, _ caller: AccessKey?) throws -> String? {
-        if let own = caller?.tenant {
-            guard named == nil || named == own else {
-                throw AdminError(.badRequest, "invalid", "your access key is of the tenant \(own)")
+    func tenancy(of named: String?, _ caller: AccessKey?) throws -> Tenancy? {
+        if let own = caller?.tenancy {
+            guard named == nil || named == own.tenant else {
+                throw AdminError(.badRequest, "invalid", "your access key is of the tenant \(own.tenant)")
             }
             return own
         }
         guard let named else { return nil }
-        guard let tenant = node.quotas.tenants.lookup(named) else { throw AdminFace.noTenant(named) }
+        guard let tenant = node.tenants.lookup(named) else { throw AdminFace.noTenant(named) }
         guard !tenant.isDisabled else {
             throw AdminError(.conflict, "tenant_disabled", "the tenant \(named) is disabled: enable it first")
         }
-        return named
+        return Tenancy(tenant)
     }
 
     private func admitBucket(_ name: String, of tenant: String?) throws {
@@ -99,19 +94,20 @@ extension AdminFace {
             let sentence = "there are \(known.count) buckets, and max-buckets allows \(max)"
             throw AdminError(.conflict, "too_many_buckets", sentence)
         }
-        if node.quotas.isOneBucketTooMany(for: tenant, among: known) {
-            let sentence = "the tenant \(tenant ?? "") has as many buckets as its quota allows"
+        if node.quotas.hasNoRoomForBucket(tenant, among: known) {
+            let sentence = "the tenant \(tenant ?? "") has as many buckets as it may have"
             throw AdminError(.conflict, "too_many_buckets", sentence)
         }
     }
 
-    private func deleteBucket(_ bucket: Bucket) async throws -> Response {
+    private func deleteBucket(_ bucket: Bucket, _ context: AdminContext) async throws -> Response {
+        let name = try name(of: bucket, for: context)
         switch try await node.coordinator.commit(.deleteBucket(bucket.id)) {
         case .done:
             await node.quotas.forget(bucket)
             return try Self.yes(Nothing())
-        case .bucketNotEmpty: throw AdminError(.conflict, "bucket_not_empty", "the bucket \(bucket.name) is not empty")
-        case .noSuchBucket: throw AdminError(.notFound, "no_such_bucket", "there is no bucket \(bucket.name)")
+        case .bucketNotEmpty: throw AdminError(.conflict, "bucket_not_empty", "the bucket \(name) is not empty")
+        case .noSuchBucket: throw AdminError(.notFound, "no_such_bucket", "there is no bucket \(name)")
         case let other: throw Self.unexpected(other)
         }
     }
@@ -126,7 +122,9 @@ extension AdminFace {
         case .done:
             bucket.versioning = versioning
             return try Self.yes(answer(bucket, context))
-        case .noSuchBucket: throw AdminError(.notFound, "no_such_bucket", "there is no bucket \(bucket.name)")
+        case .noSuchBucket:
+            let name = try name(of: bucket, for: context)
+            throw AdminError(.notFound, "no_such_bucket", "there is no bucket \(name)")
         case let other: throw Self.unexpected(other)
         }
     }
@@ -166,6 +164,14 @@ extension AdminFace {
         }
     }
 
+    private static func text(of versioning: Versioning) -> String {
+        switch versioning {
+        case .off: "off"
+        case .on: "enabled"
+        case .suspended: "suspended"
+        }
+    }
+
     static func quota(_ asked: QuotaAnswer) throws -> Quota {
         guard asked.bytes != 0, asked.objects != 0 else {
             throw AdminError(.badRequest, "invalid", "a limit is a number above zero; leave it out for none")
@@ -173,21 +179,14 @@ extension AdminFace {
         return Quota(bytes: asked.bytes, objects: asked.objects)
     }
 
-    private func answer(_ bucket: Bucket, _ context: AdminContext) -> BucketAnswer {
-        let versioning =
-            switch bucket.versioning {
-            case .off: "off"
-            case .on: "enabled"
-            case .suspended: "suspended"
-            }
-        let isTenants = caller(context)?.tenant != nil
-        return BucketAnswer(
-            name: isTenants ? BucketName.local(bucket.name) : bucket.name,
+    private func answer(_ bucket: Bucket, _ context: AdminContext) throws -> BucketAnswer {
+        BucketAnswer(
+            name: try name(of: bucket, for: context),
             created: JSON.date(millis: bucket.createdMillis),
-            versioning: versioning,
+            versioning: Self.text(of: bucket.versioning),
             copies: node.coordinator.span(of: bucket.id).next,
             copiesHeld: node.copiesHeld(of: bucket),
-            usage: UsageAnswer(node.quotas.ledger.usage(of: bucket.id)),
+            usage: UsageAnswer(node.usage.usage(of: bucket.id)),
             quota: node.quotas.quota(of: bucket).map { QuotaAnswer(bytes: $0.bytes, objects: $0.objects) },
             tenant: BucketName.tenant(of: bucket.name)
         )

@@ -6,21 +6,24 @@ import Store
 extension AdminFace {
     func addKeys(to api: RouterGroup<AdminContext>) {
         api.get("keys") { _, context in
-            let reach = try reach(context, .viewer)
-            let keys = node.accessKeys.all().filter(reach.contains)
-            return try Self.yes(KeysAnswer(keys: keys.map { answer($0, context) }))
+            let visible = try visibleKeys(context, .viewer)
+            let keys = node.accessKeys.all().filter(visible.contains)
+            return try Self.yes(KeysAnswer(keys: keys.map { try answer($0, context) }))
         }
+        // A body takes as long as its sender likes: who he is, is looked at behind it.
         api.post("keys") { request, context in
-            let reach = try reach(context, .admin)
-            return try await createKey(Self.body(NewKey.self, of: request), reach, context)
+            try await createKey(Self.body(NewKey.self, of: request), context)
         }
         api.get("keys/:id") { _, context in
-            try Self.yes(answer(key(of: context, .viewer), context))
+            let id = try context.parameters.require("id")
+            let visible = try visibleKeys(context, .viewer)
+            guard let key = node.accessKeys.lookup(id), visible.contains(key) else { throw AccessError.noSuchKey(id) }
+            return try Self.yes(answer(key, context))
         }
         api.patch("keys/:id") { request, context in
             let change = try await Self.body(KeyChange.self, of: request)
             let role = try Self.role(change.role, isAdmin: change.admin)
-            let key = try await node.accessKeys.update(key(of: context, .admin).id) { key in
+            let key = try await update(context) { key in
                 key.isDisabled = change.disabled ?? key.isDisabled
                 if let role { key.role = role.value }
                 key.mayCreateBuckets = change.createBuckets ?? key.mayCreateBuckets
@@ -29,65 +32,77 @@ extension AdminFace {
             return try Self.yes(answer(key, context))
         }
         api.delete("keys/:id") { _, context in
-            try await node.accessKeys.delete(key(of: context, .admin).id)
+            let id = try context.parameters.require("id")
+            let visible = try visibleKeys(context, .admin)
+            try await node.accessKeys.delete(id) { key in
+                guard visible.contains(key) else { throw AccessError.noSuchKey(id) }
+            }
             return try Self.yes(Nothing())
         }
         api.post("keys/:id/grant") { request, context in
             let change = try await Self.body(GrantChange.self, of: request)
-            let id = try key(of: context, .admin).id
-            let (grant, bucket) = try await (Self.grant(change.rights), bucket(change.bucket, of: context))
-            return try Self.yes(answer(try await node.accessKeys.grant(grant, on: bucket, to: id), context))
+            let (grant, bucket) = try await (Self.grant(change.rights), unjudgedBucket(change.bucket, of: context))
+            let known = node.accessKeys.livingBuckets.union([bucket.id])
+            let key = try await update(context) { try $0.give(grant, on: bucket, known: known) }
+            return try Self.yes(answer(key, context))
         }
         api.post("keys/:id/revoke") { request, context in
             let change = try await Self.body(GrantChange.self, of: request)
-            let id = try key(of: context, .admin).id
-            let (grant, bucket) = try await (Self.grant(change.rights), bucket(change.bucket, of: context))
-            return try Self.yes(answer(try await node.accessKeys.revoke(grant, on: bucket.id, from: id), context))
+            let (grant, bucket) = try await (Self.grant(change.rights), unjudgedBucket(change.bucket, of: context))
+            let key = try await update(context) { $0.take(grant, on: bucket.id) }
+            return try Self.yes(answer(key, context))
         }
     }
 
-    /// Whose keys a caller may see, or change.
-    private struct KeyReach {
+    /// The keys that a caller may see, or change.
+    private struct VisibleKeys {
         /// Nil: everybody's.
-        let tenant: String?
+        let tenancy: Tenancy?
 
-        func contains(_ key: AccessKey) -> Bool { tenant == nil || key.tenant == tenant }
+        /// - Parameter key: nil: nobody can read it.
+        func contains(_ key: AccessKey?) -> Bool { tenancy == nil || key?.tenancy == tenancy }
     }
 
     /// Throws when the caller has neither the role nor a tenant whose admin he is.
-    private func reach(_ context: AdminContext, _ least: Role) throws -> KeyReach {
-        if context.role >= least { return KeyReach(tenant: nil) }
-        if let key = caller(context), key.isTenantAdmin, let tenant = key.tenant { return KeyReach(tenant: tenant) }
+    private func visibleKeys(_ context: AdminContext, _ least: Role) throws -> VisibleKeys {
+        if context.role >= least { return VisibleKeys(tenancy: nil) }
+        if let key = try caller(context), key.isTenantAdmin, let tenancy = key.tenancy {
+            return VisibleKeys(tenancy: tenancy)
+        }
         throw RoleGate.refusal(context.role, least)
     }
 
-    /// The key that a call names, if the caller's reach has it.
-    private func key(of context: AdminContext, _ least: Role) throws -> AccessKey {
-        let reach = try reach(context, least)
+    /// Changes the key that a call names, if it is the caller's to change.
+    private func update(_ context: AdminContext, _ change: (inout AccessKey) throws -> Void) async throws -> AccessKey {
+        let visible = try visibleKeys(context, .admin)
         let id = try context.parameters.require("id")
-        guard let key = node.accessKeys.lookup(id), reach.contains(key) else { throw AccessError.noSuchKey(id) }
-        return key
+        return try await node.accessKeys.update(id) { key in
+            guard visible.contains(key) else { throw AccessError.noSuchKey(id) }
+            try change(&key)
+        }
     }
 
-    private func createKey(_ new: NewKey, _ reach: KeyReach, _ context: AdminContext) async throws -> Response {
+    private func createKey(_ new: NewKey, _ context: AdminContext) async throws -> Response {
+        let visible = try visibleKeys(context, .admin)
         guard (new.id == nil) == (new.secret == nil) else {
             throw AdminError(.badRequest, "invalid", "an imported key needs both its id and its secret")
         }
         var key = AccessKey(
             id: new.id ?? SecureRandom.accessKeyID(),
             secret: new.secret.map { Secret($0) } ?? SecureRandom.secretKey(),
-            createdMillis: JSON.nowMillis()
+            createdMillis: JSON.nowMillis(),
+            tenancy: try tenancy(of: new.tenant, caller(context))
         )
+        guard visible.contains(key) else { throw RoleGate.refusal(context.role, .admin) }
         key.role = try Self.role(new.role, isAdmin: new.admin)?.value
         key.mayCreateBuckets = new.createBuckets ?? false
-        key.tenant = try tenant(of: new.tenant, caller(context))
         key.isTenantAdmin = new.tenantAdmin ?? false
-        if let tenant = key.tenant, node.quotas.isOneKeyTooMany(for: tenant, among: node.accessKeys.all()) {
-            let sentence = "the tenant \(tenant) has as many access keys as its quota allows"
+        if let tenant = key.tenant, node.quotas.hasNoRoomForKey(tenant, among: node.accessKeys.all()) {
+            let sentence = "the tenant \(tenant) has as many access keys as it may have"
             throw AdminError(.conflict, "too_many_keys", sentence)
         }
         try await node.accessKeys.add(key)
-        var answer = answer(key, context)
+        var answer = try answer(key, context)
         // Who imports a key knows its secret; who makes one sees it here and nowhere else.
         if new.secret == nil { answer.secret = key.secret.revealed }
         return try Self.yes(answer, status: .created)
@@ -125,9 +140,8 @@ extension AdminFace {
     }
 
     /// Grants to buckets that are gone mean nothing and are not shown.
-    private func answer(_ key: AccessKey, _ context: AdminContext) -> KeyAnswer {
-        let isTenants = caller(context)?.tenant != nil
-        return KeyAnswer(
+    private func answer(_ key: AccessKey, _ context: AdminContext) throws -> KeyAnswer {
+        KeyAnswer(
             id: key.id,
             created: JSON.date(millis: key.createdMillis),
             disabled: key.isDisabled,
@@ -136,9 +150,9 @@ extension AdminFace {
             createBuckets: key.mayCreateBuckets,
             tenant: key.tenant,
             tenantAdmin: key.isTenantAdmin,
-            grants: key.grants.compactMap { id, grant in
-                guard let name = node.store.bucket(id)?.name else { return nil }
-                return .init(bucket: isTenants ? BucketName.local(name) : name, rights: grant.names)
+            grants: try key.grants.compactMap { id, grant in
+                guard let bucket = node.store.bucket(id) else { return nil }
+                return .init(bucket: try name(of: bucket, for: context), rights: grant.names)
             }.sorted { $0.bucket < $1.bucket },
             secret: nil
         )

@@ -49,9 +49,11 @@ extension AdminFace {
         request.uri.queryParameters[name[...]].map(String.init) ?? ""
     }
 
-    /// Throws when one object more of so many bytes is beyond the quota of the bucket, or of its tenant.
-    func admit(_ bytes: UInt64, into bucket: Bucket) throws {
-        guard let sentence = node.quotas.objection(to: bytes, in: bucket) else { return }
+    /// Throws when an object of so many bytes is beyond the quota of the bucket, or of its tenant.
+    func admit(_ bytes: UInt64, into bucket: Bucket) async throws {
+        guard node.quotas.mayExceed(withBytes: bytes, in: bucket) else { return }
+        await node.lookAtUsage(noOlderThan: Node.usageNearMillis)
+        guard let sentence = node.quotas.objection(toBytes: bytes, in: bucket) else { return }
         throw AdminError(.forbidden, "quota_exceeded", sentence)
     }
 
@@ -158,7 +160,7 @@ extension AdminFace {
                 "an upload says its length, at most 5 GiB; larger ones go through the S3 port in parts"
             )
         }
-        try admit(length, into: bucket)
+        try await admit(length, into: bucket)
         let digest = BodyDigest(checksum: nil, sha256: false)
         let body = try await Self.receive(request, length, digest, inline: node.settings.store.inlineBytesMax) {
             try node.coordinator.makeBody(bucket.id, key)
@@ -181,7 +183,7 @@ extension AdminFace {
         )
         switch try await node.coordinator.commit(.put(draft, .none)) {
         case .done(let record?, _):
-            node.quotas.ledger.took(record.size, into: bucket)
+            node.usage.took(MeshUsage(versions: 1, bytes: record.size), into: bucket)
             return try Self.yes(
                 ObjectAnswer(key: key.text, size: record.size, etag: record.etag.text),
                 status: .created

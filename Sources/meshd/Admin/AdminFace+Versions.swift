@@ -108,7 +108,7 @@ extension AdminFace {
             throw AdminError(.notFound, "no_such_version", "there is no such version of \(key.text)")
         }
         let record = found.record
-        try admit(record.size, into: bucket)
+        try await admit(record.size, into: bucket)
         let body = try await copy(found, to: key, in: bucket)
         var attributes = try ObjectAttributes(of: record)
         // It is written here now, wherever it came from.
@@ -124,7 +124,7 @@ extension AdminFace {
         )
         switch try await node.coordinator.commit(.put(draft, .none)) {
         case .done(let record?, _):
-            node.quotas.ledger.took(record.size, into: bucket)
+            node.usage.took(MeshUsage(versions: 1, bytes: record.size), into: bucket)
             return try Self.yes(
                 ObjectAnswer(key: key.text, size: record.size, etag: record.etag.text),
                 status: .created

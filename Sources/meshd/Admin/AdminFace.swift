@@ -23,10 +23,15 @@ struct AdminFace: Sendable {
         router.get("health/ready") { _, _ in
             node.isReady ? Self.text("ready\n") : Self.text("not ready\n", status: .serviceUnavailable)
         }
-        router.get("metrics") { _, _ in
+        router.get("metrics") { request, _ in
             let mesh = try? await node.mesh().counters()
             let facts = await ClusterBoard(node: node).look(asksOthers: false).facts
-            let page = MetricsPage(node: node, mesh: mesh, facts: facts)
+            let page = MetricsPage(
+                node: node,
+                mesh: mesh,
+                facts: facts,
+                namesBuckets: AdminGate.showsToken(request, of: node)
+            )
             return Self.text(page.text, type: "text/plain; version=0.0.4; charset=utf-8")
         }
         ConsoleFiles.add(to: router)

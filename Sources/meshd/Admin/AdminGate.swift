@@ -48,7 +48,7 @@ struct AdminGate: RouterMiddleware {
     ) async throws -> Response {
         if let given = request.headers[.authorization] {
             guard given.hasPrefix("Bearer ") else { throw Self.nobody }
-            guard Secret(String(given.dropFirst(7))).isEqual(to: node.adminToken) else {
+            guard Self.showsToken(request, of: node) else {
                 node.events.note(AuditEntry.signIn(who: "a token", from: context.from, outcome: "unauthorized"))
                 throw AdminError(.unauthorized, "unauthorized", "the admin token is not that of this node")
             }
@@ -68,6 +68,12 @@ struct AdminGate: RouterMiddleware {
         context.role = signed.role
         if case .accessKey(let id) = signed.token.subject { context.accessKey = id }
         return try await next(request, context)
+    }
+
+    /// Whether a request carries the admin token of this node.
+    static func showsToken(_ request: Request, of node: Node) -> Bool {
+        guard let given = request.headers[.authorization], given.hasPrefix("Bearer ") else { return false }
+        return Secret(String(given.dropFirst(7))).isEqual(to: node.adminToken)
     }
 
     static func repeats(_ mark: String, _ headers: HTTPFields) -> Bool {

@@ -86,8 +86,8 @@ struct UsageAnswer: Codable, Sendable, Equatable {
     /// False: some node did not answer, and the rest is taken to be like what is known.
     var complete: Bool
 
-    init(_ usage: BucketUsage) {
-        (objects, bytes, complete) = (usage.objects, usage.bytes, usage.isComplete)
+    init(_ usage: MeshUsage) {
+        (objects, bytes, complete) = (usage.versions, usage.bytes, usage.isComplete)
     }
 }
 

@@ -8,6 +8,8 @@ struct MetricsPage {
     let mesh: MeshCounters?
     /// What this node knows by itself; nobody is asked for a metrics page.
     let facts: ClusterFacts
+    /// For who shows the admin token: what buckets and tenants are called is not for everybody who reaches the port.
+    let namesBuckets: Bool
 
     var text: String {
         var page = PrometheusText()
@@ -29,7 +31,7 @@ struct MetricsPage {
         (node.cluster?.replicator.reports ?? []).write(to: &page, nowMillis: JSON.nowMillis()) { rule in
             names[rule].flatMap { node.store.bucket($0)?.name } ?? ""
         }
-        writeUsage(to: &page)
+        if namesBuckets { writeUsage(to: &page) }
         page.family("meshd_events_total", "Events written down since the start.", .counter)
         for severity in MeshEvent.Severity.allCases {
             let count = node.events.counts[severity] ?? 0
@@ -40,24 +42,28 @@ struct MetricsPage {
         return page.text
     }
 
+    /// Buckets of which each has a few samples on every node's page.
+    private static let bucketsMax = 1_000
+
     /// As of the last look: a page of metrics asks nobody. Names of tenants' buckets have their tenant before them.
     private func writeUsage(to page: inout PrometheusText) {
-        guard node.quotas.ledger.lookedMillis != nil else { return }
-        let buckets = node.coordinator.buckets()
-        let usage = buckets.map { ($0.name, node.quotas.ledger.usage(of: $0.id)) }
-        let quotas = buckets.compactMap { bucket in node.quotas.quota(of: bucket).map { (bucket.name, $0) } }
-        page.family("meshd_bucket_objects", "Versions of objects in a bucket of the mesh, about.", .gauge)
-        for (name, usage) in usage { page.sample("meshd_bucket_objects", [("bucket", name)], Double(usage.objects)) }
-        page.family("meshd_bucket_bytes", "Bytes in a bucket of the mesh, one copy counted, about.", .gauge)
-        for (name, usage) in usage { page.sample("meshd_bucket_bytes", [("bucket", name)], Double(usage.bytes)) }
-        page.family("meshd_bucket_quota_objects", "Objects that a bucket may have.", .gauge)
-        for (name, quota) in quotas {
-            if let most = quota.objects { page.sample("meshd_bucket_quota_objects", [("bucket", name)], Double(most)) }
+        guard node.usage.lookedMillis != nil else { return }
+        let all = node.coordinator.buckets().map { (bucket: $0, usage: node.usage.usage(of: $0.id)) }
+        let shown =
+            all.count <= Self.bucketsMax
+            ? all : Array(all.sorted { $0.usage.bytes > $1.usage.bytes }.prefix(Self.bucketsMax))
+        func family(_ name: String, _ help: String, _ value: ((bucket: Bucket, usage: MeshUsage)) -> UInt64?) {
+            page.family(name, help, .gauge)
+            for entry in shown {
+                if let value = value(entry) { page.sample(name, [("bucket", entry.bucket.name)], Double(value)) }
+            }
         }
-        page.family("meshd_bucket_quota_bytes", "Bytes that a bucket may have.", .gauge)
-        for (name, quota) in quotas {
-            if let most = quota.bytes { page.sample("meshd_bucket_quota_bytes", [("bucket", name)], Double(most)) }
+        family("meshd_bucket_objects", "Versions of objects in a bucket of the mesh, about.") { $0.usage.versions }
+        family("meshd_bucket_bytes", "Bytes in a bucket of the mesh, one copy counted, about.") { $0.usage.bytes }
+        family("meshd_bucket_quota_objects", "Versions that a bucket may have.") {
+            node.quotas.quota(of: $0.bucket)?.objects
         }
+        family("meshd_bucket_quota_bytes", "Bytes that a bucket may have.") { node.quotas.quota(of: $0.bucket)?.bytes }
     }
 
     /// The second field of /proc/self/statm, in pages of 4 KiB; nil where there is no such file.

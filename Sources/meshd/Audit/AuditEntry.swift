@@ -19,11 +19,11 @@ struct AuditEntry: Sendable {
 
     /// Fields of requests that are no secrets. All others are left out, whatever they are.
     static let detailNames: Set<String> = [
-        "address", "addresses", "admin", "bucket", "bytesPerSecond", "copies", "createBuckets", "deletes", "disabled",
+        "address", "addresses", "admin", "bucket", "bytes", "bytesPerSecond", "copies", "createBuckets", "deletes",
+        "disabled",
         "endpoint", "existing", "expires", "force", "format", "id", "intervalSeconds", "key", "metadata", "mode",
-        "name",
-        "names", "nodes", "paused", "prefix", "rights", "role", "seconds", "targetBucket", "targetPrefix", "version",
-        "versioning", "weight", "with", "zone",
+        "name", "names", "nodes", "objects", "paused", "prefix", "rights", "role", "seconds", "targetBucket",
+        "targetPrefix", "tenant", "tenantAdmin", "version", "versioning", "weight", "with", "zone",
     ]
 
     /// Calls that change nothing although their method could, and the one that reads a secret.
@@ -47,6 +47,7 @@ struct AuditEntry: Sendable {
         Phrase(.delete, "buckets/*", "deletes the bucket *"),
         Phrase(.put, "buckets/*/versioning", "sets the versioning of *"),
         Phrase(.put, "buckets/*/copies", "sets the copies of *"),
+        Phrase(.put, "buckets/*/quota", "sets the quota of *"),
         Phrase(.put, "buckets/*/object", "writes an object in *"),
         Phrase(.delete, "buckets/*/object", "deletes an object in *"),
         Phrase(.delete, "buckets/*/version", "deletes a version in *"),
@@ -57,6 +58,9 @@ struct AuditEntry: Sendable {
         Phrase(.delete, "keys/*", "deletes the access key *"),
         Phrase(.post, "keys/*/grant", "gives a right to the access key *"),
         Phrase(.post, "keys/*/revoke", "takes a right from the access key *"),
+        Phrase(.post, "tenants", "makes a tenant"),
+        Phrase(.patch, "tenants/*", "changes the tenant *"),
+        Phrase(.delete, "tenants/*", "deletes the tenant *"),
         Phrase(.post, "cluster/nodes/*/drain", "drains *"),
         Phrase(.post, "cluster/nodes/*/resume", "resumes *"),
         Phrase(.post, "cluster/nodes/*/join", "lets * in"),

@@ -8,7 +8,7 @@ struct TenantCommand: AsyncParsableCommand {
         commandName: "tenant",
         abstract: "Give somebody a part of the mesh: buckets and keys of his own, up to a quota.",
         subcommands: [
-            List.self, Show.self, Create.self, Set.self, Disable.self, Enable.self, Delete.self,
+            List.self, Show.self, Create.self, SetQuota.self, Disable.self, Enable.self, Delete.self,
         ]
     )
 
@@ -91,31 +91,23 @@ struct TenantCommand: AsyncParsableCommand {
         }
     }
 
-    struct Set: AsyncParsableCommand {
+    struct SetQuota: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Set what a tenant may have. Limits that are not named stay as they are."
+            commandName: "quota",
+            abstract: "Set how much a tenant may have, in place of what was set before."
         )
         @Argument var tenant: String
         @OptionGroup var limits: Limits
-        @Flag(help: "Take all limits away, but those that are named.") var noQuota = false
+        @Flag(name: .customLong("none"), help: "No limit.") var isNone = false
         @OptionGroup var options: ClientOptions
 
         func validate() throws {
-            guard noQuota || limits.quota != TenantQuota() else {
-                throw ValidationError("name at least one limit, or --no-quota")
+            guard isNone == (limits.quota == TenantQuota()) else {
+                throw ValidationError("name --bytes, --objects, --buckets or --keys, or --none")
             }
         }
 
-        func run() async throws {
-            let client = try options.client()
-            var quota = noQuota ? TenantQuota() : try await client.call(.GET, path(tenant), as: TenantAnswer.self).quota
-            let new = limits.quota
-            quota.bytes = new.bytes ?? quota.bytes
-            quota.objects = new.objects ?? quota.objects
-            quota.buckets = new.buckets ?? quota.buckets
-            quota.keys = new.keys ?? quota.keys
-            try await change(tenant, TenantChange(quota: quota), options)
-        }
+        func run() async throws { try await change(tenant, TenantChange(quota: limits.quota), options) }
     }
 
     struct Disable: AsyncParsableCommand {

@@ -89,7 +89,7 @@ final class Sessions: Sendable {
         guard let id = asked.accessKey, let given = asked.secretKey else { return nil }
         let key = node.accessKeys.lookup(id)
         let isRight = Secret(given).isEqual(to: key?.secret ?? node.adminToken)
-        guard let key, isRight, !key.isDisabled, node.quotas.opens(key.tenant) else { return nil }
+        guard let key, isRight, !key.isDisabled, node.tenants.opens(key.tenancy) else { return nil }
         return (.accessKey(id), key.secret)
     }
 
@@ -111,7 +111,7 @@ final class Sessions: Sendable {
     private func standing(of subject: SessionToken.Subject) -> (binding: Secret, role: Role)? {
         switch subject {
         case .accessKey(let id):
-            guard let key = node.accessKeys.lookup(id), !key.isDisabled, node.quotas.opens(key.tenant) else {
+            guard let key = node.accessKeys.lookup(id), !key.isDisabled, node.tenants.opens(key.tenancy) else {
                 return nil
             }
             return (key.secret, key.role ?? .user)

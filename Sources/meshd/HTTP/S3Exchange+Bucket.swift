@@ -60,7 +60,7 @@ extension S3Exchange {
         let known = coordinator.buckets()
         guard !known.contains(where: { $0.name == name }) else { return false }
         return face.settings.bucketsMax.map { known.count >= $0 } ?? false
-            || face.quotas.isOneBucketTooMany(for: accessKey.tenant, among: known)
+            || face.quotas.hasNoRoomForBucket(accessKey.tenant, among: known)
     }
 
     func headBucket() async throws {

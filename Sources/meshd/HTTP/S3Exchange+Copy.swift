@@ -16,7 +16,7 @@ extension S3Exchange {
                 "The specified copy source is larger than the maximum allowable size for a copy source: 5 GiB. Copy it in parts."
             )
         }
-        try admit(record.size, into: target)
+        try await admit(record.size, into: target)
         let replacesMetadata = try Directive(headers, "x-amz-metadata-directive") == .replace
         let replacesTags = try Directive(headers, "x-amz-tagging-directive") == .replace
         let isSelf = sourceBucket.id == target.id && source.key == objectKey && source.version == .current
@@ -48,6 +48,7 @@ extension S3Exchange {
             attributes: attributes.encoded,
             tags: tags
         )
+        try await admit(received.size, into: target, orDiscard: received.body)
         let new = try added(await coordinator.commit(.put(draft, condition), asked), to: target)
         var head = head(200)
         versionHeader(new, in: target, &head)
@@ -79,7 +80,7 @@ extension S3Exchange {
             }
             range = asked.lowerBound..<(asked.upperBound + 1)
         }
-        try admit(UInt64(range.count), into: target)
+        try await admit(UInt64(range.count), into: target)
         guard UInt64(range.count) <= Self.putBytesMax else { throw S3Error(.entityTooLarge) }
         let algorithm = try ObjectAttributes(of: upload).checksumAlgorithm
         let received = try await copied(found, range, algorithm, into: target, isPart: true)

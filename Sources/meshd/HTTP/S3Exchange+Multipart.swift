@@ -22,7 +22,7 @@ extension S3Exchange {
         let tags = try TagSet(in: headers)
         // Before the parts come; what counts is judged again when they are there.
         if let origin = attributes.origin { _ = try await replicaCondition(of: origin, in: bucket, .none) }
-        try admit(0, into: bucket)
+        try await admit(0, into: bucket)
         let checksum = try ChecksumRequest(headers)
         attributes.checksumAlgorithm = checksum.algorithm
         attributes.checksumType = checksum.algorithm.map { checksum.type ?? $0.multipartType }
@@ -60,7 +60,7 @@ extension S3Exchange {
         let bucket = try await bucket(for: .write)
         let upload = try await existingUpload(uploadText, in: bucket)
         let wanted = try ObjectAttributes(of: upload).checksumAlgorithm
-        try admit(body.length ?? 0, into: bucket)
+        try await admit(body.length ?? 0, into: bucket)
         let received = try await receive(in: bucket, algorithm: wanted, isPart: true)
         if let wanted, let got = received.checksum?.algorithm, got != wanted {
             throw S3Error(
@@ -68,7 +68,9 @@ extension S3Exchange {
                 "Checksum Type mismatch occurred, expected checksum Type: \(wanted.name), actual checksum Type: \(got.name)"
             )
         }
+        try await admit(received.size, into: bucket, orDiscard: received.body)
         let part = try await commitPart(received, number, upload)
+        face.usage.took(MeshUsage(bytes: part.size), into: bucket)
         var head = head(200)
         head.add("ETag", part.etag.quoted)
         if let checksum = received.checksum { head.add(name: checksum.algorithm.header, value: checksum.text) }
@@ -123,7 +125,7 @@ extension S3Exchange {
                 )
             }
         }
-        try admit(size, into: bucket)
+        try await admit(0, into: bucket)
         var attributes = try ObjectAttributes(of: upload)
         attributes.checksum = try joinedChecksum(attributes, parts)
         attributes.checksumAlgorithm = nil
@@ -142,7 +144,9 @@ extension S3Exchange {
             attributes: attributes.encoded,
             condition
         )
-        let record = try added(outcome, to: bucket)
+        let record = try written(outcome)
+        // Its bytes were counted as they came.
+        face.usage.took(MeshUsage(versions: 1), into: bucket)
         var head = head(200)
         versionHeader(record, in: bucket, &head)
         var xml = ByteBuffer()

@@ -18,16 +18,18 @@ extension S3Exchange {
         }
         guard asked == .none else { throw S3Error.unsupported(.header, "\(ReplicationOrigin.header) with a condition") }
         guard let place = await face.place(bucket.name) else { throw S3Error(.slowDown) }
-        guard !origin.path.contains(place) else { throw S3Error(.replicationLoop) }
-        guard let record = try await coordinator.find(bucket.id, objectKey, .current, body: false, self.asked)?.record
-        else { return .absent }
-        let known =
-            try ObjectAttributes(of: record).origin
-            ?? ReplicationOrigin(millis: record.changedMillis, path: [place])
-        guard !origin.isSuperseded(by: known) else {
-            await face.sendAgain(record)
+        let record = try await coordinator.find(bucket.id, objectKey, .current, body: false, self.asked)?.record
+        let known = try record.map { record in
+            try ObjectAttributes(of: record).origin ?? ReplicationOrigin(millis: record.changedMillis, path: [place])
+        }
+        switch ReplicaVerdict(origin, at: place, known: known) {
+        case .take: break
+        case .refuse: throw S3Error(.replicationLoop)
+        case .refuseAndSend:
+            if let record { face.sendAgain(record) }
             throw S3Error(.replicationSuperseded)
         }
-        return record.kind == .object ? .isOne(of: [record.etag]) : .absent
+        guard let record, record.kind == .object else { return .absent }
+        return .isOne(of: [record.etag])
     }
 }

@@ -16,7 +16,7 @@ extension S3Exchange {
             condition = try await replicaCondition(of: origin, in: bucket, condition)
         }
         try await refuseEarly(condition, in: bucket)
-        try admit(body.length ?? 0, into: bucket)
+        try await admit(body.length ?? 0, into: bucket)
 
         let received = try await receive(in: bucket)
         attributes.checksum = received.checksum
@@ -29,6 +29,7 @@ extension S3Exchange {
             attributes: attributes.encoded,
             tags: tags.encoded
         )
+        try await admit(received.size, into: bucket, orDiscard: received.body)
         let record = try added(await coordinator.commit(.put(draft, condition), asked), to: bucket)
         var head = head(200)
         head.add("ETag", record.etag.quoted)
@@ -60,10 +61,10 @@ extension S3Exchange {
         return record
     }
 
-    /// The same for one that a bucket did not have before.
+    /// The same for one that a bucket did not have before, of bytes that it did not have either.
     func added(_ outcome: Outcome, to bucket: Bucket) throws -> Record {
         let record = try written(outcome)
-        face.quotas.ledger.took(record.size, into: bucket)
+        face.usage.took(MeshUsage(versions: 1, bytes: record.size), into: bucket)
         return record
     }
 

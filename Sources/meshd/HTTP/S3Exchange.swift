@@ -109,16 +109,21 @@ final class S3Exchange {
 
     private func enabledKey(_ id: String) throws(S3Error) -> AccessKey {
         guard let key = face.accessKeys.lookup(id), !key.isDisabled else {
-            guard face.knowsKeys() else {
-                var error = S3Error(.serviceUnavailable, "This node has just come into its mesh. Please retry.")
-                error.headers = [.init("Retry-After", "1")]
-                throw error
-            }
+            guard face.knowsKeys() else { throw Self.notYetHere }
             throw S3Error(.invalidAccessKeyId, nil, [.init("AWSAccessKeyId", String(id.prefix(128)))])
         }
-        guard face.quotas.opens(key.tenant) else { throw S3Error(.accessDenied, "The tenant of this key is disabled.") }
+        guard face.tenants.opens(key.tenancy) else {
+            guard face.knowsKeys() || face.tenants.lookup(key.tenant ?? "") != nil else { throw Self.notYetHere }
+            throw S3Error(.accessDenied, "The tenant of this key is disabled or gone.")
+        }
         accessKey = key
         return key
+    }
+
+    private static var notYetHere: S3Error {
+        var error = S3Error(.serviceUnavailable, "This node has just come into its mesh. Please retry.")
+        error.headers = [.init("Retry-After", "1")]
+        return error
     }
 
     /// A read that lost its version to an overwrite, between finding it and opening its bytes, looks again.
@@ -192,17 +197,28 @@ final class S3Exchange {
 
     /// What the bucket is called among all that is called so by the key of the request.
     func fullName(_ name: String) throws(S3Error) -> String {
-        guard accessKey.tenant != nil else { return name }
-        // Or a tenant would speak of others.
+        if accessKey.isAdmin { return name }
+        // Or it would speak of others.
         guard BucketName.isWellFormed(name) else {
             throw S3Error(.invalidBucketName, nil, [.init("BucketName", name)])
         }
         return BucketName.full(name, of: accessKey.tenant)
     }
 
-    /// Throws when one object more of so many bytes is beyond the quota of the bucket, or of its tenant.
-    func admit(_ bytes: UInt64, into bucket: Bucket) throws(S3Error) {
-        if let sentence = face.quotas.objection(to: bytes, in: bucket) { throw S3Error(.quotaExceeded, sentence) }
+    /// Throws when an object of so many bytes is beyond the quota of the bucket, or of its tenant: before they come, and
+    /// once more when they are here, because others may have been faster.
+    func admit(_ bytes: UInt64, into bucket: Bucket, orDiscard body: NewBody? = nil) async throws {
+        guard face.quotas.mayExceed(withBytes: bytes, in: bucket) else { return }
+        await face.lookAtUsage()
+        guard face.quotas.objection(toBytes: bytes, in: bucket) != nil else { return }
+        // Who is full may still write what takes the place of something as large.
+        let isReplacing = bucket.versioning == .off
+        let old = isReplacing ? try await coordinator.find(bucket.id, objectKey, .current, body: false, asked) : nil
+        guard let sentence = face.quotas.objection(toBytes: bytes, in: bucket, replacing: old?.record.size) else {
+            return
+        }
+        if let body { coordinator.discard(body, bucket.id, objectKey) }
+        throw S3Error(.quotaExceeded, sentence)
     }
 
     /// The key of the request; operations on objects have one.

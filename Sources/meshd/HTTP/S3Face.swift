@@ -27,13 +27,17 @@ final class S3Face: ServerChildChannel {
 
     let coordinator: Coordinator
     let accessKeys: AccessKeys
+    let tenants: RegisterTable<Tenant>
     let quotas: Quotas
+    let usage: UsageLedger
+    /// Brings what quotas are judged by up to now.
+    let lookAtUsage: @Sendable () async -> Void
     /// False while the node comes into its mesh: a key that it does not have may be good.
     let knowsKeys: @Sendable () -> Bool
     /// What the mesh is called; nil: this node does not know yet.
     let meshPrefix: @Sendable () async -> String?
     /// Sends a row by the rules of its bucket once more.
-    let sendAgain: @Sendable (Record) async -> Void
+    let sendAgain: @Sendable (Record) -> Void
     /// What every request is answered while this node may not speak for its mesh.
     let objection: @Sendable () -> S3Error?
     let settings: Settings
@@ -47,10 +51,13 @@ final class S3Face: ServerChildChannel {
     init(
         coordinator: Coordinator,
         accessKeys: AccessKeys,
+        tenants: RegisterTable<Tenant>,
         quotas: Quotas,
+        usage: UsageLedger,
+        lookAtUsage: @escaping @Sendable () async -> Void,
         knowsKeys: @escaping @Sendable () -> Bool,
         meshPrefix: @escaping @Sendable () async -> String?,
-        sendAgain: @escaping @Sendable (Record) async -> Void,
+        sendAgain: @escaping @Sendable (Record) -> Void,
         objection: @escaping @Sendable () -> S3Error?,
         settings: Settings,
         metrics: RequestMetrics,
@@ -59,7 +66,10 @@ final class S3Face: ServerChildChannel {
     ) {
         self.coordinator = coordinator
         self.accessKeys = accessKeys
+        self.tenants = tenants
         self.quotas = quotas
+        self.usage = usage
+        self.lookAtUsage = lookAtUsage
         self.knowsKeys = knowsKeys
         self.meshPrefix = meshPrefix
         self.sendAgain = sendAgain

@@ -50,8 +50,7 @@ extension AdminFace {
     }
 
     private func addRule(_ new: NewRule, _ context: AdminContext) async throws -> Response {
-        let bucket = try await bucket(new.bucket)
-        try demand(.owner, on: bucket, of: context)
+        let bucket = try await bucket(new.bucket, of: context, for: .owner)
         let rule = try new.rule(of: bucket)
         if let fault = rule.fault { throw ReplicationError.invalid(fault) }
         try await look(at: rule, of: bucket, isUnchecked: new.unchecked ?? false)
@@ -122,7 +121,7 @@ extension NewRule {
             target: ReplicationRule.Target(
                 endpoint: endpoint.hasSuffix("/") ? String(endpoint.dropLast()) : endpoint,
                 region: region ?? ReplicationRule.Target.regionDefault,
-                bucket: targetBucket ?? bucket.name,
+                bucket: targetBucket ?? BucketName.local(bucket.name),
                 prefix: targetPrefix ?? "",
                 accessKey: accessKey,
                 secret: Secret(secretKey),

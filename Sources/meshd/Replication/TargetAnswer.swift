@@ -31,6 +31,8 @@ struct TargetAnswer: Sendable {
         "TemporaryRedirect", "ExpiredToken", "InvalidToken",
     ]
 
+    private static let fullCode = S3ErrorCode.quotaExceeded.rawValue
+
     /// What an answer that is not good means.
     func failure(about what: String) -> ReplicationFailure {
         if Self.supersededCodes.contains(code) { return .superseded }
@@ -38,10 +40,11 @@ struct TargetAnswer: Sendable {
         if !code.isEmpty { words += " \(code.prefix(64))" }
         if let message = text(of: "Message") { words += ": \(message.prefix(256))" }
         if let region = headers.first(name: "x-amz-bucket-region"), !isGood { words += " (its region is \(region))" }
+        // A full bucket still takes deletions, and smaller objects.
         let isOfTarget =
-            (status >= 500 && status != 501) || [301, 302, 307, 308, 401, 403, 429].contains(status)
-            || Self.targetCodes.contains(code)
-            || (status == 404 && code.isEmpty)
+            code != Self.fullCode
+            && ((status >= 500 && status != 501) || [301, 302, 307, 308, 401, 403, 429].contains(status)
+                || Self.targetCodes.contains(code) || (status == 404 && code.isEmpty))
         return isOfTarget ? .refused(words) : .object(words)
     }
 }

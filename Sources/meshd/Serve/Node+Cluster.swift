@@ -8,6 +8,11 @@ extension Node {
     /// Hints of one peer among which a key is looked for: enough for a person's question, little for the disk.
     private static let hintsLookedAt = 4_096
 
+    static func weight(_ settings: Settings) -> UInt32 {
+        settings.isWitness
+            ? 0 : LayoutMember.weight(capacityBytes: SmallFile.diskBytes(of: settings.dataDirectory) ?? 0)
+    }
+
     /// The layout that this node goes by; nil while it comes into a mesh and has not heard of one.
     var currentLayout: Layout? { layout.isReady ? layout.book.current : nil }
 
@@ -28,6 +33,21 @@ extension Node {
             throw AdminError(.conflict, "left", "this node takes no part in a mesh: ask another one")
         }
         return await cluster.conduct.wish(wish, isForced: isForced)
+    }
+
+    /// Says goodbye; the node serves what it holds and takes no part until it is started again.
+    func leaveMesh() async throws {
+        let members = try mesh()
+        if let seconds = rehearsals.secondsDead {
+            throw AdminError(
+                .conflict,
+                "plays_dead",
+                "nobody would hear the goodbye: this node plays dead for \(seconds) s"
+            )
+        }
+        // Of two who ask at once, one says goodbye.
+        guard setMesh(nil) != nil else { throw MeshError.stopped }
+        await members.stop(leave: true)
     }
 
     func copiesWanted(of bucket: Bucket) -> Int { coordinator.span(of: bucket.id).next }

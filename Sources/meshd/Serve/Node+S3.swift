@@ -11,10 +11,13 @@ extension Node {
         return S3Face(
             coordinator: coordinator,
             accessKeys: accessKeys,
+            tenants: tenants,
             quotas: quotas,
+            usage: usage,
+            lookAtUsage: { [weak self] in await self?.lookAtUsage(noOlderThan: Node.usageNearMillis) },
             knowsKeys: { [weak self] in self?.knowsKeys ?? false },
             meshPrefix: { [weak self] in try? await self?.meshPrefix() },
-            sendAgain: { [weak self] in await self?.cluster?.replicator.sendAgain($0) },
+            sendAgain: { [weak self] in self?.cluster?.replicator.sendAgain($0) },
             objection: { [weak self] in self?.objection },
             settings: S3Face.Settings(
                 region: settings.region,

@@ -1,32 +1,55 @@
 import Mesh
 import Store
 import Swim
+import Synchronization
 
 /// What all nodes have of each bucket, put together.
 extension Node {
-    /// Quotas are judged by numbers that are no older.
-    private static let watchedSeconds = 5
+    private static let watchedMillis: UInt64 = 5_000
     /// For pages of metrics.
-    private static let seconds = 60
-    /// For a person, or a page of metrics: asking everybody for each of a few clicks would tell nothing new.
-    private static let freshMillis: UInt64 = 2_000
-    /// Pages of one node: buckets beyond that are not counted.
+    private static let unwatchedMillis: UInt64 = 60_000
+    /// For a person: asking everybody for each of a few clicks would tell nothing new.
+    static let usageFreshMillis: UInt64 = 2_000
+    /// For a write that may be beyond a quota.
+    static let usageNearMillis: UInt64 = 250
+    /// Pages of one node: who has more does not answer.
     private static let pagesMax = 64
 
-    /// Asks all nodes what they have, unless they were asked a moment ago.
-    func lookAtUsage() async {
-        let ledger = quotas.ledger
-        if let looked = ledger.lookedMillis, JSON.nowMillis() < looked + Self.freshMillis { return }
+    /// Asks all nodes what they have, unless that was done so lately. Who comes while somebody asks waits for him.
+    func lookAtUsage(noOlderThan millis: UInt64 = Node.usageFreshMillis) async {
+        let now = JSON.nowMillis()
+        if let looked = usage.lookedMillis, looked <= now, now < looked + millis { return }
+        let look = usageLook.withLock { running in
+            let look =
+                running
+                ?? Task {
+                    await self.askForUsage()
+                    self.usageLook.withLock { $0 = nil }
+                }
+            running = look
+            return look
+        }
+        await look.value
+    }
+
+    private func askForUsage() async {
         guard let layout = currentLayout else { return }
-        ledger.begin()
-        var counts = [identity.id: store.usage()]
+        usage.begin()
+        var counts: [NodeID: [BucketID: Usage]?] = [identity.id: store.usage()]
         let keepers = layout.keptPartitions(copies: SlotTable.widthMax).keys.filter { $0 != identity.id }
         await withTaskGroup(of: (NodeID, [BucketID: Usage]?).self) { tasks in
             for node in keepers { tasks.addTask { (node, await self.usage(of: node)) } }
-            for await (node, usage) in tasks { counts[node] = usage }
+            for await (node, usage) in tasks { counts[node] = .some(usage) }
         }
-        let totals = UsageEstimate.totals(counts, layout) { coordinator.span(of: $0).now }
-        ledger.end(totals, coordinator.buckets(), nowMillis: JSON.nowMillis())
+        let totals = UsageEstimate.totals(counts.compactMapValues(\.self), layout) { coordinator.span(of: $0).now }
+        let buckets = coordinator.buckets()
+        usage.end(
+            totals,
+            buckets,
+            nodes: counts.count,
+            isComplete: counts.values.allSatisfy { $0 != nil },
+            nowMillis: JSON.nowMillis()
+        )
     }
 
     /// Nil: it does not answer, or is of a build that knows no such question.
@@ -39,17 +62,14 @@ extension Node {
             guard let next = page.next else { return all }
             after = next
         }
-        return all
+        return nil
     }
 
     /// Keeps the numbers fresh, most of all where something is judged by them.
     func followUsage() async {
         while !Task.isCancelled {
-            for turn in 0..<Self.seconds / Self.watchedSeconds where turn == 0 || quotas.isWatching {
-                await lookAtUsage()
-                try? await Task.sleep(for: .seconds(Self.watchedSeconds))
-            }
-            if !quotas.isWatching { try? await Task.sleep(for: .seconds(Self.seconds)) }
+            await lookAtUsage(noOlderThan: quotas.isWatching ? Self.watchedMillis / 2 : Self.unwatchedMillis)
+            try? await Task.sleep(for: .milliseconds(Self.watchedMillis))
         }
     }
 }

@@ -25,7 +25,9 @@ final class Node: Sendable {
     let holder: Holder
     let accessKeys: AccessKeys
     let rules: ReplicationRules
+    let tenants: RegisterTable<Tenant>
     let quotas: Quotas
+    let usage = UsageLedger()
     /// What happened here, for those who ask later.
     let events: EventLog
     let history: HistoryKeeper
@@ -39,6 +41,8 @@ final class Node: Sendable {
     let activation: ActivationDesk
     let rehearsals = RehearsalDesk()
     let diagnoses = DiagnosisDesk()
+    /// The look at what all nodes have that is under way.
+    let usageLook = Mutex<Task<Void, Never>?>(nil)
     /// The way on which it came into its mesh, while that is not settled.
     let invitation: Invitation?
     /// The token to join with, whoever gave it.
@@ -132,21 +136,19 @@ final class Node: Sendable {
         self.accessKeys = accessKeys
         let rules = ReplicationRules(store: store, coordinator: coordinator)
         self.rules = rules
-        let quotas = Quotas(store: store, coordinator: coordinator)
-        self.quotas = quotas
+        let tenants = RegisterTable<Tenant>(store: store, coordinator: coordinator)
+        let bucketQuotas = RegisterTable<BucketQuota>(store: store, coordinator: coordinator)
+        self.tenants = tenants
+        quotas = Quotas(buckets: bucketQuotas, tenants: tenants, usage: usage)
         hasKeys = isFounder || !accessKeys.all().isEmpty
         store.onSystemChange { changed in
             accessKeys.heed(changed)
             rules.heed(changed)
-            quotas.heed(changed)
+            tenants.heed(changed)
+            bucketQuotas.heed(changed)
             // The store's thread does not wait for its own commits.
             if changed.contains(Layout.address.key) { Task { await layout.refresh() } }
         }
-    }
-
-    static func weight(_ settings: Settings) -> UInt32 {
-        settings.isWitness
-            ? 0 : LayoutMember.weight(capacityBytes: SmallFile.diskBytes(of: settings.dataDirectory) ?? 0)
     }
 
     /// Whether requests should come here: every port is open, no stop was asked for, the store has not failed, layout and
@@ -206,21 +208,6 @@ final class Node: Sendable {
             state.members = members
             return before
         }
-    }
-
-    /// Says goodbye; the node serves what it holds and takes no part until it is started again.
-    func leaveMesh() async throws {
-        let members = try mesh()
-        if let seconds = rehearsals.secondsDead {
-            throw AdminError(
-                .conflict,
-                "plays_dead",
-                "nobody would hear the goodbye: this node plays dead for \(seconds) s"
-            )
-        }
-        // Of two who ask at once, one says goodbye.
-        guard setMesh(nil) != nil else { throw MeshError.stopped }
-        await members.stop(leave: true)
     }
 
     /// Runs a node until a signal stops it; returns when everything is on disk and closed.
@@ -309,6 +296,12 @@ final class Node: Sendable {
     private func serveFaces(_ logger: Logger, _ announce: @escaping @Sendable (String) -> Void) async throws {
         for id in accessKeys.rejected {
             logger.error("an access key cannot be read and opens nothing", metadata: ["key": "\(id)"])
+        }
+        for name in tenants.unreadable {
+            logger.error("a tenant cannot be read, and its keys open nothing", metadata: ["tenant": "\(name)"])
+        }
+        for id in quotas.buckets.unreadable {
+            logger.error("a quota cannot be read, and its bucket takes nothing", metadata: ["bucket": "\(id)"])
         }
         let firstKey = try await makeFirstKey(logger)
         let tls = try settings.tls.map { try Self.context($0) }

@@ -7,7 +7,7 @@ extension AdminFace {
     func addTenants(to api: RouterGroup<AdminContext>) {
         api.get("tenants") { _, _ in
             await node.lookAtUsage()
-            let all = node.quotas.tenants.all().sorted { $0.name < $1.name }
+            let all = node.tenants.all().sorted { $0.name < $1.name }
             return try Self.yes(TenantsAnswer(tenants: all.map(answer)))
         }
         api.post("tenants") { request, _ in try await createTenant(Self.body(NewTenant.self, of: request)) }
@@ -19,7 +19,7 @@ extension AdminFace {
             let change = try await Self.body(TenantChange.self, of: request)
             let quota = try change.quota?.checked()
             let name = try tenant(context.parameters.require("tenant")).name
-            let changed = try await node.quotas.tenants.update(name) { tenant in
+            let changed = try await node.tenants.update(name) { tenant in
                 tenant.isDisabled = change.disabled ?? tenant.isDisabled
                 tenant.quota = quota ?? tenant.quota
             }
@@ -36,38 +36,45 @@ extension AdminFace {
     }
 
     private func tenant(_ name: String) throws -> Tenant {
-        guard let tenant = node.quotas.tenants.lookup(name) else { throw Self.noTenant(name) }
+        guard let tenant = node.tenants.lookup(name) else { throw Self.noTenant(name) }
         return tenant
     }
 
     private func createTenant(_ new: NewTenant) async throws -> Response {
         if let fault = Tenant.fault(ofName: new.name) { throw AdminError(.badRequest, "invalid", fault) }
         let quota = try new.quota?.checked() ?? Quota()
-        let known = node.quotas.tenants.count
-        if let max = node.settings.tenantsMax, known >= max, node.quotas.tenants.lookup(new.name) == nil {
+        let known = node.tenants.count
+        if let max = node.settings.tenantsMax, known >= max, node.tenants.lookup(new.name) == nil {
             let sentence = "there are \(known) tenants, and max-tenants allows \(max)"
             throw AdminError(.conflict, "too_many_tenants", sentence)
         }
+        // What a former tenant of the name has left behind is for nobody who comes now.
+        let left = held(by: new.name)
+        guard node.tenants.lookup(new.name) != nil || (left.buckets == 0 && left.keys == 0) else {
+            let sentence = "there are buckets or keys of a former tenant \(new.name): delete those first"
+            throw AdminError(.conflict, "tenant_not_empty", sentence)
+        }
         let tenant = Tenant(name: new.name, createdMillis: JSON.nowMillis(), quota: quota)
-        do { try await node.quotas.tenants.add(tenant) } catch RegisterError.exists {
+        do { try await node.tenants.add(tenant) } catch RegisterError.exists {
             throw AdminError(.conflict, "tenant_exists", "there is a tenant \(new.name) already")
         }
         return try Self.yes(answer(tenant), status: .created)
     }
 
-    /// What is there of it is looked at after it was disabled: nothing comes to it from then on.
+    /// Looked at once more when it is disabled: nothing comes to it from then on.
     private func deleteTenant(_ tenant: Tenant) async throws -> Response {
-        let name = tenant.name
-        try await node.quotas.tenants.update(name) { $0.isDisabled = true }
-        let held = held(by: name)
-        guard held.buckets == 0, held.keys == 0 else {
-            try await node.quotas.tenants.update(name) { $0.isDisabled = tenant.isDisabled }
-            let what = "\(held.buckets) buckets and \(held.keys) access keys"
-            let sentence = "the tenant \(name) has \(what): delete those first"
-            throw AdminError(.conflict, "tenant_not_empty", sentence)
-        }
-        try await node.quotas.tenants.delete(name)
+        try demandEmpty(tenant.name)
+        if !tenant.isDisabled { try await node.tenants.update(tenant.name) { $0.isDisabled = true } }
+        try demandEmpty(tenant.name)
+        try await node.tenants.delete(tenant.name)
         return try Self.yes(Nothing())
+    }
+
+    private func demandEmpty(_ tenant: String) throws {
+        let held = held(by: tenant)
+        guard held.buckets > 0 || held.keys > 0 else { return }
+        let what = "\(held.buckets) buckets and \(held.keys) access keys"
+        throw AdminError(.conflict, "tenant_not_empty", "the tenant \(tenant) has \(what): delete those first")
     }
 
     private func held(by tenant: String) -> (buckets: Int, keys: Int) {
@@ -76,7 +83,7 @@ extension AdminFace {
     }
 
     private func answer(_ tenant: Tenant) -> TenantAnswer {
-        let (held, usage) = (held(by: tenant.name), node.quotas.ledger.usage(ofTenant: tenant.name))
+        let (held, usage) = (held(by: tenant.name), node.usage.usage(ofTenant: tenant.name))
         return TenantAnswer(
             name: tenant.name,
             created: JSON.date(millis: tenant.createdMillis),
@@ -85,7 +92,7 @@ extension AdminFace {
             usage: .init(
                 buckets: held.buckets,
                 keys: held.keys,
-                objects: usage.objects,
+                objects: usage.versions,
                 bytes: usage.bytes,
                 complete: usage.isComplete
             )

@@ -99,17 +99,18 @@ import Testing
 
     @Test("a tenant's key reaches the tenant's buckets alone, its admin may do everything there")
     func tenants() throws {
-        var key = Self.sample
-        key.role = nil
-        key.tenant = "acme"
+        let tenancy = Tenancy(tenant: "acme", tenantCreatedMillis: 7)
+        var key = AccessKey(id: "KEY", secret: Secret("secret-of-key"), createdMillis: 1, tenancy: tenancy)
+        key.grants = Self.sample.grants
         #expect(key.allows(.read, on: Self.bucket(7, "acme:b")) && !key.allows(.write, on: Self.bucket(7, "acme:b")))
         for other in ["b", "other:b", "acme-:b", "acm:b"] { #expect(!key.allows(.read, on: Self.bucket(7, other))) }
         key.isTenantAdmin = true
         #expect(key.allows(.owner, on: Self.bucket(9, "acme:b")) && !key.allows(.read, on: Self.bucket(9)))
         #expect(key.allowsCreatingBuckets && !key.isAdmin)
         let read = try #require(AccessKey(encoded: key.encoded))
-        #expect(read.tenant == "acme" && read.isTenantAdmin && read.grants == key.grants)
-        for wrong in [[], [2, 97], [0], [0, 65], [1, 45]] as [[UInt8]] {
+        #expect(read.tenancy == tenancy && read.isTenantAdmin && read.grants == key.grants)
+        let made: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 7]
+        for wrong in [[], [2] + made + [97], [0] + made, [0] + made + [65], [1] + made + [45], [0, 97]] as [[UInt8]] {
             var plain = Self.sample
             plain.role = nil
             #expect(AccessKey(encoded: plain.encoded + [6, 0, UInt8(wrong.count)] + wrong) == nil, "\(wrong)")

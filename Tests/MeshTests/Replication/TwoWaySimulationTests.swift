@@ -92,14 +92,16 @@ private struct TwoWayWorld {
         wire.removeAll { $0.arrivesMillis <= now }
         for sending in due {
             let side = 1 - sending.side
-            if let head = stores[side].head {
-                let known =
-                    head.origin.path.isEmpty
+            let known = stores[side].head.map { head in
+                head.origin.path.isEmpty
                     ? ReplicationOrigin(millis: head.origin.millis, path: [stores[side].place]) : head.origin
-                guard !sending.object.origin.isSuperseded(by: known) else {
-                    if isRequeuing { stores[side].isQueued = true }
-                    continue
-                }
+            }
+            switch ReplicaVerdict(sending.object.origin, at: stores[side].place, known: known) {
+            case .take: break
+            case .refuse: continue
+            case .refuseAndSend:
+                if isRequeuing { stores[side].isQueued = true }
+                continue
             }
             var object = sending.object
             object.stamp = (stores[side].head?.stamp ?? 0) + 1

@@ -33,7 +33,7 @@ import Testing
         #expect(Quota(encoded: Quota(bytes: 1).encoded + Quota(bytes: 2).encoded) == nil)
     }
 
-    @Test("names of tenants are few letters, and a bucket's full name says whose it is")
+    @Test("a tenant's name has no letter that means something elsewhere, and a bucket's full name says whose it is")
     func names() {
         for name in ["a", "7", "acme", "a-b", String(repeating: "x", count: 32)] {
             #expect(Tenant.fault(ofName: name) == nil)
@@ -56,13 +56,14 @@ import Testing
 
     @Test("a quota objects to what would be too much, and not to the last that fits")
     func objection() {
-        let used = BucketUsage(objects: 9, bytes: 90)
+        let used = MeshUsage(versions: 9, bytes: 90)
         let quota = Quota(bytes: 100, objects: 10)
-        #expect(quota.objection(used, objects: 1, bytes: 10, "it") == nil)
-        #expect(quota.objection(used, objects: 1, bytes: 11, "it")?.contains("100 bytes") == true)
-        #expect(quota.objection(used, objects: 2, bytes: 1, "it")?.contains("10 objects") == true)
-        #expect(quota.objection(used, objects: 1, bytes: .max, "it") != nil, "no overflow")
-        #expect(Quota().objection(used, objects: 1, bytes: .max, "it") == nil)
+        #expect(quota.objection(used, to: (1, 10), of: "it") == nil)
+        #expect(quota.objection(used, to: (1, 11), of: "it")?.contains("100 bytes") == true)
+        #expect(quota.objection(used, to: (2, 1), of: "it")?.contains("10 objects") == true)
+        #expect(quota.objection(used, to: (1, .max), of: "it") != nil, "no overflow")
+        #expect(Quota(bytes: 1, objects: 1).objection(used, to: (0, 0), of: "it") == nil, "it takes no room")
+        #expect(Quota().objection(used, to: (1, .max), of: "it") == nil)
     }
 
     @Test("what nodes count gives what there is once, also while one is away")
@@ -74,7 +75,7 @@ import Testing
         let first = Layout.first(node: id(1), storeID: 1, zone: "z1", weight: 100, lineage: 1)
         let big = BucketID(rawValue: 1)
         let alone = UsageEstimate.totals([id(1): [big: Usage(versions: 7, bytes: 70)]], first) { _ in 3 }
-        #expect(alone == [big: BucketUsage(objects: 7, bytes: 70)])
+        #expect(alone == [big: MeshUsage(versions: 7, bytes: 70)])
 
         let joint = try #require(first.adding((2...5).map(member)))
         let layout = try #require(joint.settledSuccessor)
@@ -82,11 +83,11 @@ import Testing
         #expect(kept.count == 5 && kept.values.reduce(0, +) == 3 * Partition.count)
         // A thousand versions of ten bytes in each partition, wherever its holders are.
         let counts = kept.mapValues { [big: Usage(versions: Int64($0) * 1_000, bytes: Int64($0) * 10_000)] }
-        let all = BucketUsage(objects: 1_024_000, bytes: 10_240_000)
+        let all = MeshUsage(versions: 1_024_000, bytes: 10_240_000)
         #expect(UsageEstimate.totals(counts, layout) { _ in 3 } == [big: all])
         for away in counts.keys {
             let totals = UsageEstimate.totals(counts.filter { $0.key != away }, layout) { _ in 3 }
-            #expect(totals == [big: BucketUsage(objects: all.objects, bytes: all.bytes, isComplete: false)])
+            #expect(totals == [big: MeshUsage(versions: all.versions, bytes: all.bytes, isComplete: false)])
         }
         #expect(UsageEstimate.totals([id(9): [big: Usage(versions: 1, bytes: 1)]], layout) { _ in 3 }.isEmpty)
     }
@@ -96,18 +97,27 @@ import Testing
         let ledger = UsageLedger()
         let bucket = Self.bucket(1, "acme:b")
         #expect(!ledger.usage(of: bucket.id).isComplete)
-        ledger.took(5, into: bucket)
+        ledger.took(MeshUsage(versions: 1, bytes: 5), into: bucket)
         ledger.begin()
-        ledger.took(7, into: bucket)
-        #expect(ledger.usage(of: bucket.id) == BucketUsage(objects: 2, bytes: 12, isComplete: false))
-        ledger.end([bucket.id: BucketUsage(objects: 10, bytes: 100)], [bucket], nowMillis: 1)
+        ledger.took(MeshUsage(versions: 1, bytes: 7), into: bucket)
+        #expect(ledger.usage(of: bucket.id) == MeshUsage(versions: 2, bytes: 12, isComplete: false))
+        ledger.end([bucket.id: MeshUsage(versions: 10, bytes: 100)], [bucket], nodes: 3, isComplete: true, nowMillis: 1)
         // What came while it looked may be in it already: it counts twice until the next look, never not at all.
-        #expect(ledger.usage(of: bucket.id) == BucketUsage(objects: 11, bytes: 107))
-        #expect(ledger.usage(ofTenant: "acme") == BucketUsage(objects: 11, bytes: 107))
+        #expect(ledger.usage(of: bucket.id) == MeshUsage(versions: 11, bytes: 107))
+        #expect(ledger.usage(ofTenant: "acme") == MeshUsage(versions: 11, bytes: 107))
         ledger.begin()
-        ledger.end([bucket.id: BucketUsage(objects: 11, bytes: 107)], [bucket], nowMillis: 2)
-        #expect(ledger.usage(ofTenant: "acme") == BucketUsage(objects: 11, bytes: 107))
-        #expect(ledger.usage(ofTenant: "other") == BucketUsage())
+        ledger.end([bucket.id: MeshUsage(versions: 11, bytes: 107)], [bucket], nodes: 3, isComplete: true, nowMillis: 2)
+        #expect(ledger.usage(ofTenant: "acme") == MeshUsage(versions: 11, bytes: 107))
+        #expect(ledger.usage(ofTenant: "other") == MeshUsage())
+        // As if all three had taken as much; and of a look that nobody answered, what was known before stays.
+        ledger.took(MeshUsage(versions: 1, bytes: 10), into: bucket)
+        #expect(ledger.usage(of: bucket.id, isAtMost: true) == MeshUsage(versions: 14, bytes: 137))
+        ledger.begin()
+        ledger.end([:], [bucket], nodes: 3, isComplete: false, nowMillis: 3)
+        #expect(ledger.usage(of: bucket.id) == MeshUsage(versions: 11, bytes: 107, isComplete: false))
+        ledger.begin()
+        ledger.end([:], [bucket], nodes: 3, isComplete: true, nowMillis: 4)
+        #expect(ledger.usage(of: bucket.id) == MeshUsage())
     }
 
     @Test("a node tells page by page")
