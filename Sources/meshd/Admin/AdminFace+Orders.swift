@@ -5,6 +5,15 @@ import Swim
 /// What an operator orders about the places of nodes.
 extension AdminFace {
     func addOrders(to api: RouterGroup<AdminContext>) {
+        api.post("cluster/nodes/remove") { request, context in
+            let removal = try await Self.body(NodesRemoval.self, of: request)
+            guard (1...Self.removedMax).contains(removal.nodes.count) else {
+                throw AdminError(.badRequest, "invalid", "name 1 to \(Self.removedMax) nodes")
+            }
+            var ids: Set<NodeID> = []
+            for name in removal.nodes { ids.insert(try await nodeID(name)) }
+            return try await order(request, context, isForced: removal.force ?? false, [.remove(ids)])
+        }
         let nodes = api.group("cluster/nodes/:name")
         nodes.post("drain") { request, context in try await order(request, context) { .drain($0) } }
         nodes.post("resume") { request, context in try await order(request, context) { .resume($0) } }
@@ -36,6 +45,9 @@ extension AdminFace {
         }
     }
 
+    /// As many as a mesh may have.
+    private static let removedMax = 4_096
+
     /// A majority of the voters is given up: the last way out, for who has read what it costs.
     func addRecovery(to layout: RouterGroup<AdminContext>) {
         layout.post("recover") { request, _ in
@@ -64,13 +76,23 @@ extension AdminFace {
         isForced: Bool = false,
         wishes: [@Sendable (NodeID) -> LayoutWish]
     ) async throws -> Response {
+        let id = try await nodeID(context.parameters.require("name"))
+        return try await order(request, context, isForced: isForced, wishes.map { $0(id) })
+    }
+
+    /// One after the other; none of them when only a preview is asked for.
+    private func order(
+        _ request: Request,
+        _ context: AdminContext,
+        isForced: Bool,
+        _ wishes: [LayoutWish]
+    ) async throws -> Response {
         guard !isForced || context.role == .admin else {
             throw AdminError(.forbidden, "not_admin", "only an admin may use force: it can lose data")
         }
-        let id = try await nodeID(context.parameters.require("name"))
-        if let preview = try await preview(request, wishes.map { $0(id) }) { return preview }
+        if let preview = try await preview(request, wishes) { return preview }
         var sentences: [String] = []
-        for wish in wishes.map({ $0(id) }) {
+        for wish in wishes {
             let facts = await ClusterBoard(node: node).look(asksOthers: false).facts
             let text = OrderText(facts: facts)
             // What force will cost is told also to whom has decided already.

@@ -56,6 +56,13 @@ struct ClusterNodes: Codable, Sendable {
     var nodes: [ClusterNode]
 }
 
+/// `cluster/nodes/remove`
+struct NodesRemoval: Codable, Sendable {
+    /// Names, or the first digits of ids.
+    var nodes: [String]
+    var force: Bool?
+}
+
 /// `cluster/nodes/NAME/remove` and `forget`.
 struct NodeRemoval: Codable, Sendable {
     /// Also when copies are lost by it.

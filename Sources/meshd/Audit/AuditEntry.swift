@@ -38,6 +38,7 @@ struct AuditEntry: Sendable {
         let parts = path.split(separator: "/")
         guard parts.starts(with: ["cluster", "nodes"]) else { return false }
         if method == .patch { return parts.count == 3 }
+        if method == .post, path == "cluster/nodes/remove" { return true }
         return method == .post && parts.count == 4 && CallPattern.nodeOrders.contains(String(parts[3]))
     }
 
@@ -65,6 +66,7 @@ struct AuditEntry: Sendable {
         Phrase(.post, "cluster/nodes/*/resume", "resumes *"),
         Phrase(.post, "cluster/nodes/*/join", "lets * in"),
         Phrase(.post, "cluster/nodes/*/remove", "removes *"),
+        Phrase(.post, "cluster/nodes/remove", "removes nodes"),
         Phrase(.post, "cluster/nodes/*/forget", "gives up the lost disk of *"),
         Phrase(.post, "cluster/nodes/*/replace", "replaces *"),
         Phrase(.patch, "cluster/nodes/*", "changes *"),

@@ -32,6 +32,8 @@ enum ConsoleFiles {
         "tests.js": File(PackageResources.tests_js, script),
         "ring.js": File(PackageResources.ring_js, script),
         "nodes.js": File(PackageResources.nodes_js, script),
+        "orders.js": File(PackageResources.orders_js, script),
+        "shrink.js": File(PackageResources.shrink_js, script),
         "storage.js": File(PackageResources.storage_js, script),
         "replication.js": File(PackageResources.replication_js, script),
         "objects.js": File(PackageResources.objects_js, script),

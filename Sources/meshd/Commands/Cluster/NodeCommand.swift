@@ -87,17 +87,23 @@ struct NodeCommand: AsyncParsableCommand {
 
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Take a node's place away: it gives what it holds to others, if it lives, and is dropped.",
+            abstract: "Take the places of nodes away: they give what they hold to others, if they live, and are dropped.",
             discussion: "Refused when copies would be lost that nobody else has; --force does it, and says what was "
-                + "lost. To keep out a node that was stolen, use `meshd expel`."
+                + "lost. Several go in one step: all but one make a mesh one node again. To keep out a node that was "
+                + "stolen, use `meshd expel`."
         )
-        @Argument(help: "A name, or the first digits of an id.") var node: String
+        @Argument(help: "Names, or the first digits of ids.") var nodes: [String]
         @Flag(help: "Also when the last copies of objects are lost by it.") var force = false
         @Flag(help: "Only tell what would move, and what could be lost.") var dryRun = false
         @OptionGroup var options: ClientOptions
 
         func run() async throws {
-            try await order(node, "remove", body: NodeRemoval(force: force), isPreview: dryRun, options)
+            // One alone as nodes of an older build know it, too.
+            if nodes.count == 1 {
+                return try await order(nodes[0], "remove", body: NodeRemoval(force: force), isPreview: dryRun, options)
+            }
+            let removal = NodesRemoval(nodes: nodes, force: force)
+            try await send(.POST, "cluster/nodes/remove", removal, dryRun, options)
         }
     }
 

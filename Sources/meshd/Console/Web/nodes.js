@@ -4,6 +4,7 @@ import { h, render, ask, notice, words, copyButton } from './dom.js';
 import { live, follow, get, post, call, at, download, may } from './api.js';
 import { bytes, count, percent, span, stateKind, micros, compare, time } from './words.js';
 import { dot, meter } from './charts.js';
+import { previewed, told, insist } from './orders.js';
 
 const columns = [
   ['Name', (row) => row.name], ['State', (row) => row.state], ['Zone', (row) => row.zone], ['Role', (row) => row.role],
@@ -96,71 +97,21 @@ function orders(row, rows) {
 
 const holds = (row) => (row.condition ? `it holds ${bytes(row.condition.logicalBytes)} in ${count(row.condition.versions, 'row')}` : 'it does not say what it holds');
 
-// Asks the mesh what an order would move and what it could lose, then shows it beside the button that does it.
-async function previewed(row, method, path, body, question) {
-  let found;
-  try {
-    found = await call(method, `${path}?dry-run=true`, body);
-  } catch (fault) {
-    return notice(fault.message, 'bad');
-  }
-  return ask({ ...question, text: [...(question.text ?? []), ...previewView(found)] });
-}
-
-const previewView = (found) => [
-  h('p', {}, found.message),
-  found.moves.length ? h('table', { class: 'moves' }, h('thead', {}, h('tr', {}, ['From', 'To', 'Objects', 'Bytes'].map((text) => h('th', {}, text)))),
-    h('tbody', {}, found.moves.map((move) => h('tr', {}, h('td', {}, move.from), h('td', {}, move.to), h('td', {}, count(move.objects)), h('td', {}, bytes(move.bytes)))))) : null,
-  found.losses.map((text) => h('p', { class: 'fault' }, text)),
-  found.warnings.map((text) => h('p', { class: 'warning' }, words(text))),
-].filter(Boolean).flat();
-
-async function told(answer) {
-  // The last part of the sentence names a command; here the page itself shows it.
-  notice((await answer).message.replace(/: `meshd layout` shows how far it is\./, '. The page Movements shows how far it is.'));
-}
-
-// Orders that could lose something are refused first, with what would be lost; then the person may insist.
-async function unlessLost(row, action, act) {
-  try {
-    return await act(false);
-  } catch (fault) {
-    if (fault.code !== 'would_lose') throw fault;
-    const text = fault.message.replace(/ ?With --force it is done all the same\./, '');
-    if (!may('admin')) throw new Error(`${text} Only an admin can order it all the same.`);
-    setTimeout(() => ask({
-      title: `${action} ${row.name} and lose what nobody else has?`, danger: true, action: `${action} all the same`,
-      text: [text, `Write the name of the node to confirm: ${row.name}`],
-      fields: [{ name: 'name', label: 'Name', required: true }],
-      act: async ({ name }) => {
-        if (name !== row.name) throw new Error('That is not its name.');
-        await told(act(true));
-      },
-    }));
-    return undefined;
-  }
-}
-
-async function insist(row, action, act) {
-  const answer = await unlessLost(row, action, act);
-  if (answer) await told(answer);
-}
-
-const drain = (row) => previewed(row, 'POST', path(row, 'drain'), undefined, { title: `Drain ${row.name}?`, action: 'Drain',
+const drain = (row) => previewed('POST', path(row, 'drain'), undefined, { title: `Drain ${row.name}?`, action: 'Drain',
   text: [`${row.name}: ${holds(row)}.`], act: () => told(post(path(row, 'drain'))) });
-const resume = (row) => previewed(row, 'POST', path(row, 'resume'), undefined, { title: `Resume ${row.name}?`, action: 'Resume', text: ['It holds its share again.'], act: () => told(post(path(row, 'resume'))) });
-const join = (row) => previewed(row, 'POST', path(row, 'join'), undefined, { title: `Let ${row.name} in?`, action: 'Let in', text: ['It gets a place in the layout.'], act: () => told(post(path(row, 'join'))) });
+const resume = (row) => previewed('POST', path(row, 'resume'), undefined, { title: `Resume ${row.name}?`, action: 'Resume', text: ['It holds its share again.'], act: () => told(post(path(row, 'resume'))) });
+const join = (row) => previewed('POST', path(row, 'join'), undefined, { title: `Let ${row.name} in?`, action: 'Let in', text: ['It gets a place in the layout.'], act: () => told(post(path(row, 'join'))) });
 
-const remove = (row) => previewed(row, 'POST', path(row, 'remove'), { force: false }, {
+const remove = (row) => previewed('POST', path(row, 'remove'), { force: false }, {
   title: `Remove ${row.name}?`, danger: true, action: 'Remove',
   text: [`${row.name}: ${holds(row)}. ${stateKind(row.state) === 'good' ? 'Its data goes to others first.' : 'It does not answer: copies are made from what others have.'}`],
-  act: () => insist(row, 'Remove', (force) => post(path(row, 'remove'), { force })),
+  act: () => insist(row.name, 'Remove', (force) => post(path(row, 'remove'), { force })),
 });
 
-const forget = (row) => previewed(row, 'POST', path(row, 'forget'), { force: false }, {
+const forget = (row) => previewed('POST', path(row, 'forget'), { force: false }, {
   title: `Give up what the former disk of ${row.name} held?`, danger: true, action: 'Give up',
   text: ['For a node that came back with an empty disk: its copies are made again from others.'],
-  act: () => insist(row, 'Forget', (force) => post(path(row, 'forget'), { force })),
+  act: () => insist(row.name, 'Forget', (force) => post(path(row, 'forget'), { force })),
 });
 
 function replace(row, rows) {
@@ -170,9 +121,9 @@ function replace(row, rows) {
     title: `Replace ${row.name}`, action: 'Preview', text: 'Another node takes over exactly what it holds.',
     fields: [{ name: 'heir', label: 'The node that takes over', kind: 'choice', options: heirs.map((heir) => [heir.id,
       `${heir.name} (${heir.role}, ${bytes(heir.freeBytes)} free)`]) }],
-    act: ({ heir }) => { setTimeout(() => previewed(row, 'POST', path(row, 'replace'), { with: heir, force: false }, {
+    act: ({ heir }) => { setTimeout(() => previewed('POST', path(row, 'replace'), { with: heir, force: false }, {
       title: `Replace ${row.name} by ${heirs.find((other) => other.id === heir).name}?`, action: 'Replace', danger: true,
-      act: () => insist(row, 'Replace', (force) => post(path(row, 'replace'), { with: heir, force })),
+      act: () => insist(row.name, 'Replace', (force) => post(path(row, 'replace'), { with: heir, force })),
     })); },
   });
 }
@@ -190,7 +141,7 @@ const change = (row) => ask({
     if (Number(weight) !== row.weight) wish.weight = Number(weight);
     if (zone !== row.zone) wish.zone = zone;
     if (Object.keys(wish).length === 0) throw new Error('Nothing was changed.');
-    setTimeout(() => previewed(row, 'PATCH', `cluster/nodes/${row.id}`, wish, { title: `Change ${row.name}?`, action: 'Change',
+    setTimeout(() => previewed('PATCH', `cluster/nodes/${row.id}`, wish, { title: `Change ${row.name}?`, action: 'Change',
       act: () => told(call('PATCH', `cluster/nodes/${row.id}`, wish)) }));
     return undefined;
   },

@@ -5,6 +5,7 @@ import { h, render, fieldView, notice, words, copyButton } from './dom.js';
 import { live, follow, get, post, may } from './api.js';
 import { bytes, count, micros, span, percent } from './words.js';
 import { dot, meter } from './charts.js';
+import { isShrinking, shrinkView } from './shrink.js';
 
 const steps = ['Mode', 'Nodes', 'Places', 'Review', 'Activation'];
 const pollMillis = 1000;
@@ -25,7 +26,7 @@ let draft = null;
 // The activation whose end was seen, so that it is not shown again.
 let seen = null;
 const recentMillis = 600000;
-const fresh = () => ({ step: 0, mode: '', found: null, added: [], chosen: new Map(), copies: '', address: '', faults: {}, general: '' });
+const fresh = () => ({ step: 0, mode: '', found: null, added: [], chosen: new Map(), staying: new Set(), copies: '', address: '', faults: {}, general: '' });
 
 export function wizard(place) {
   if (!may('admin')) {
@@ -149,10 +150,11 @@ export function wizard(place) {
   const draw = () => {
     if (!live.nodes || !live.status) return render(place, h('p', { class: 'quiet' }, 'Asking the nodes…'));
     const views = [modeView, nodesView, placesView, reviewView, activationView];
-    const title = holders().length > 1 ? 'Add nodes' : 'Enable mesh';
+    const isFewer = isShrinking(draft.mode, holders());
+    const title = isFewer ? 'Fewer nodes' : holders().length > 1 ? 'Add nodes' : 'Enable mesh';
     render(place,
       h('h1', { tabindex: -1 }, title),
-      h('ol', { class: 'wizard-steps', 'aria-label': 'Steps' }, steps.map((name, index) => h('li', { key: name,
+      isFewer ? null : h('ol', { class: 'wizard-steps', 'aria-label': 'Steps' }, steps.map((name, index) => h('li', { key: name,
         class: index === draft.step ? 'here' : index < draft.step ? 'past' : '', 'aria-current': index === draft.step ? 'step' : undefined },
       h('b', { 'aria-hidden': 'true' }, index < draft.step ? '✓' : String(index + 1)), ' ', name))),
       h('div', { class: 'page', key: steps[draft.step] }, views[draft.step]()));
@@ -164,7 +166,7 @@ export function wizard(place) {
     draft.step > 0 ? h('button', { type: 'button', onclick: () => go(draft.step - 1) }, 'Back') : h('a', { class: 'button', href: '#/dashboard' }, 'Not now'),
     h('button', { type: 'button', class: 'primary', disabled: !isPossible || isBusy, onclick: act ?? (() => go(next)) }, label));
 
-  const isPossible = (mode) => (mode.name === 'standalone' ? holders().length === 1 : mode.name === 'pair' ? holders().length === 1 : true);
+  const isPossible = (mode) => mode.name !== 'pair' || holders().length !== 2;
 
   const modeView = () => [
     h('section', { class: 'card' }, h('fieldset', { class: 'modes' }, h('legend', {}, 'What shall this mesh be?'),
@@ -177,7 +179,7 @@ export function wizard(place) {
         h('span', {}, h('b', {}, 'Costs: '), mode.costs),
         isPossible(mode) ? null : h('span', { class: 'quiet' }, `This mesh has ${count(holders().length, 'node')} already.`)))),
     alert(draft.faults.mode)),
-    draft.mode === 'standalone'
+    isShrinking(draft.mode, holders()) ? shrinkView(draft.mode, holders(), draft.staying, draw, () => dismiss('#/movements')) : draft.mode === 'standalone'
       ? h('div', { class: 'row' }, h('p', { class: 'quiet' }, 'It is so already. A mesh is possible at any time, without moving anything by hand.'),
         h('a', { class: 'button primary', href: '#/dashboard' }, 'Stay with one node'))
       : buttons(1, draft.mode !== ''),
