@@ -59,7 +59,8 @@ struct RoleGate: RouterMiddleware {
     private static let operators =
         ["config"].map { CallPattern(.get, $0) } + [
             CallPattern(.put, "buckets/*/quota"), CallPattern(.post, "mesh/probe"),
-            CallPattern(.patch, "cluster/nodes/*"), CallPattern(.post, "cluster/nodes/remove"), CallPattern(.post, "cluster/repair/*"),
+            CallPattern(.patch, "cluster/nodes/*"), CallPattern(.post, "cluster/nodes/remove"),
+            CallPattern(.post, "cluster/repair/*"),
             CallPattern(.post, "cluster/rehearsal"), CallPattern(.post, "replication"),
             CallPattern(.patch, "replication/*"), CallPattern(.delete, "replication/*"),
             CallPattern(.post, "replication/*/retry"), CallPattern(.post, "replication/*/resync"),

@@ -14,7 +14,8 @@ import Testing
         let operators: Set = [
             "get config", "put buckets/x/quota", "post mesh/probe",
             "patch cluster/nodes/x", "post cluster/nodes/x/drain", "post cluster/nodes/x/forget",
-            "post cluster/nodes/x/join", "post cluster/nodes/remove", "post cluster/nodes/x/remove", "post cluster/nodes/x/replace",
+            "post cluster/nodes/x/join", "post cluster/nodes/remove",
+            "post cluster/nodes/x/remove", "post cluster/nodes/x/replace",
             "post cluster/nodes/x/resume", "post cluster/rehearsal", "post cluster/repair/limit",
             "post cluster/repair/x", "post replication", "patch replication/x", "delete replication/x",
             "post replication/x/resync", "post replication/x/retry",

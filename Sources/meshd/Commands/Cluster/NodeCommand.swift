@@ -87,7 +87,7 @@ struct NodeCommand: AsyncParsableCommand {
 
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Take the places of nodes away: they give what they hold to others, if they live, and are dropped.",
+            abstract: "Take places of nodes away: they give what they hold to others, if they live, and are dropped.",
             discussion: "Refused when copies would be lost that nobody else has; --force does it, and says what was "
                 + "lost. Several go in one step: all but one make a mesh one node again. To keep out a node that was "
                 + "stolen, use `meshd expel`."
