@@ -2,12 +2,16 @@
 """Walks the console of a mesh with a real browser, the way a person would.
 
 Signs in (once wrongly), makes a bucket, uploads and downloads, looks where a key is, makes and deletes an access key
-after its holder has looked around as a user, a viewer and an operator, changes a weight, pauses and resumes, makes a
-node package, lets a node play dead and asks all nodes how they are, kills one and sees it dead, and signs out. With
---pictures it leaves a screenshot of every page, wide and narrow. Exits with 0 when everything was as it should be and the
-browser complained of nothing.
+after its holder has looked around as a user, a viewer and an operator, makes a tenant whose admin works in it until
+it is disabled, sends one bucket to another one, changes a weight, pauses and resumes, makes a node package, lets a
+node play dead and asks all nodes how they are, kills one and sees it dead, and signs out. With --pictures it leaves a
+screenshot of every page, wide and narrow. Exits with 0 when everything was as it should be and the browser complained
+of nothing.
 
-    console-walk.py --url http://127.0.0.1:9001 --access-key K --secret-key S [--kill NAME=PID] [--pictures DIR]
+    console-walk.py --url http://127.0.0.1:9001 --s3 http://127.0.0.1:9000 --access-key K --secret-key S
+        [--kill NAME=PID] [--pictures DIR]
+
+--s3 is where the mesh answers S3 requests; without it nothing is sent from one bucket to another.
 
 Needs PyPI's playwright and Debian's chromium.
 """
@@ -19,12 +23,14 @@ import signal
 import sys
 import tempfile
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import TimeoutError, sync_playwright
 
 PAGES = ["dashboard", "ring", "nodes", "storage", "keys", "tenants", "movements", "events", "tests"]
 REFUSED = re.compile("status of 40[01] ")
-# A name that is markup: everywhere in the console it has to stay text.
 BUCKET = "made-by-the-walk"
+TENANT = "tenant-of-the-walk"
+SOURCE, COPY = "sent-by-the-walk", "got-by-the-walk"
+# A name that is markup: everywhere in the console it has to stay text.
 EVIL = "<img src=x onerror=alert(1)>.txt"
 
 
@@ -34,13 +40,59 @@ def sign_in(page, key, secret):
     page.press("[name=secretKey]", "Enter")
 
 
-def storage(page, folder):
+def watch(page, complaints):
+    """What the browser says of this page and what it should not have done is kept."""
+
+    def complain(message):
+        # Refusals are part of the walk.
+        if message.type in ("error", "warning") and not REFUSED.search(message.text):
+            complaints.append(f"{message.text} {message.location.get('url', '')}".strip())
+
+    page.on("console", complain)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("dialog", lambda dialog: (complaints.append("a script ran: " + dialog.message), dialog.dismiss()))
+
+
+def sure(page):
+    """Yes to what a dialog asks before something is taken away."""
+    page.click("dialog >> button.danger")
+    page.wait_for_selector("dialog", state="detached")
+
+
+def make_bucket(page, name):
     page.click("nav >> text=Storage")
     page.click("text=New bucket")
-    page.fill("[name=name]", BUCKET)
+    page.fill("[name=name]", name)
     page.press("[name=name]", "Enter")
-    page.click(f'a:text-is("{BUCKET}")')
+    page.click(f'a:text-is("{name}")')
     page.wait_for_selector("text=Nothing is here")
+
+
+def upload(page, folder, name, size):
+    path = os.path.join(folder, name)
+    with open(path, "wb") as file:
+        file.write(os.urandom(size))
+    page.set_input_files("input[type=file]", path)
+    page.wait_for_selector(f'[aria-label="Delete {name}"]')
+
+
+def delete_bucket(page, name, keys=()):
+    """With what is in it: only an empty one can be deleted."""
+    page.click("nav >> text=Storage")
+    if keys:
+        page.click(f'a:text-is("{name}")')
+    for key in keys:
+        page.click(f'[aria-label="Delete {key}"]')
+        sure(page)
+        page.wait_for_selector(f'[aria-label="Delete {key}"]', state="detached")
+    page.click("nav >> text=Storage")
+    page.click(f'[aria-label="Delete {name}"]')
+    sure(page)
+    page.wait_for_selector(f'a:text-is("{name}")', state="detached")
+
+
+def storage(page, folder):
+    make_bucket(page, BUCKET)
     large, evil = os.path.join(folder, "large.bin"), os.path.join(folder, EVIL)
     with open(large, "wb") as file:
         file.write(os.urandom(3_000_000))
@@ -55,20 +107,13 @@ def storage(page, folder):
     page.click('[aria-label="Where is large.bin"]')
     page.wait_for_selector(".arc.lit")
     page.go_back()
-    for key in ["large.bin", EVIL]:
-        page.click(f'[aria-label="Delete {key}"]')
-        page.click("dialog >> button.danger")
-        page.wait_for_selector(f'[aria-label="Delete {key}"]', state="detached")
-    page.click("nav >> text=Storage")
-    page.click(f'[aria-label="Delete {BUCKET}"]')
-    page.click("dialog >> button.danger")
-    page.wait_for_selector(f'a:text-is("{BUCKET}")', state="detached")
+    delete_bucket(page, BUCKET, ["large.bin", EVIL])
 
 
-def visitor(browser, base, key, secret, complain):
+def visitor(browser, base, key, secret, complaints):
     """Another browser, signed in with this key, on the page that it is shown first."""
     page = browser.new_context().new_page()
-    page.on("pageerror", complain)
+    watch(page, complaints)
     page.goto(base)
     page.wait_for_selector(".signin")
     sign_in(page, key, secret)
@@ -76,16 +121,32 @@ def visitor(browser, base, key, secret, complain):
     return page
 
 
-def keys(page, browser, base, complain):
+def make_key(page, tenant=None):
+    """A key without a role, or one that is an admin of this tenant. Returns its id and its secret."""
     page.click("nav >> text=Keys")
     page.click("text=New key")
     page.select_option("dialog [name=role]", "none")
+    if tenant:
+        page.select_option("dialog [name=tenant]", tenant)
+        page.check("dialog [name=tenantAdmin]")
     page.click("dialog >> button.primary")
     page.wait_for_selector("text=Keep the secret now")
     made, secret = [page.text_content(f"dialog code >> nth={place}") for place in (0, 1)]
     page.keyboard.press("Escape")
+    return made, secret
+
+
+def delete_key(page, key):
+    page.click("nav >> text=Keys")
+    page.click(f'tr:has-text("{key}") >> text=Delete…')
+    sure(page)
+    page.wait_for_selector(f'tr:has-text("{key}")', state="detached")
+
+
+def keys(page, browser, base, complaints):
+    made, secret = make_key(page)
     row = f'tr:has-text("{made}")'
-    viewer = visitor(browser, base, made, secret, complain)
+    viewer = visitor(browser, base, made, secret, complaints)
     viewer.wait_for_selector("text=Your access key has no grant on any bucket")
     assert viewer.query_selector("nav >> text=Nodes") is None, "a user is shown the mesh"
     page.click(f"{row} >> text=Role…")
@@ -107,11 +168,165 @@ def keys(page, browser, base, complain):
     viewer.wait_for_selector('button:text-is("Pause")')
     viewer.context.close()
     page.click(f"{row} >> text=Disable…")
-    page.click("dialog >> button.danger")
+    sure(page)
     page.wait_for_selector(f"{row} >> text=disabled")
-    page.click(f"{row} >> text=Delete…")
-    page.click("dialog >> button.danger")
+    delete_key(page, made)
+
+
+def fits(page, what):
+    """What is shown only now and then is wide nowhere, either."""
+    size = page.viewport_size
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{what}: too wide at 390"
+    page.set_viewport_size(size)
+
+
+def until_shown(page, selector, patience=15):
+    """Numbers of what is stored are a little old: the page is opened anew until it shows them."""
+    for left in reversed(range(patience)):
+        page.reload()
+        try:
+            return page.wait_for_selector(selector, timeout=1_000)
+        except TimeoutError:
+            if not left:
+                raise
+
+
+def limited(page, button, values):
+    """Fills in the dialog that this button opens: a quota and what else it asks for."""
+    page.click(button)
+    for name, value in values.items():
+        if name == "unit":
+            page.select_option("dialog [name=unit]", value)
+        else:
+            page.fill(f"dialog [name={name}]", value)
+    page.click("dialog >> button.primary")
+    page.wait_for_selector("dialog", state="detached")
+
+
+def tenants(page, browser, base, folder, complaints):
+    page.click("nav >> text=Tenants")
+    page.click("text=New tenant")
+    page.fill("dialog [name=name]", EVIL)
+    page.press("dialog [name=name]", "Enter")
+    assert page.query_selector("dialog [name=name]:invalid"), "markup is taken for the name of a tenant"
+    page.keyboard.press("Escape")
+    limited(page, "text=New tenant",
+            {"name": TENANT, "amount": "4", "unit": "MiB", "objects": "9", "buckets": "2", "keys": "3"})
+    row = f'tr:has-text("{TENANT}")'
+    for text in ["works", "0 of 2", "0 of 3", "0 of 9", "0 B of 4.0 MiB"]:
+        page.wait_for_selector(f"{row} >> text={text}")
+    made, secret = make_key(page, TENANT)
+    page.wait_for_selector(f'tr:has-text("{made}") >> text=admin of its tenant')
+    guest = visitor(browser, base, made, secret, complaints)
+    in_tenant(guest, base, folder)
+    whole = f"{TENANT}:{BUCKET}"
+    page.click("nav >> text=Tenants")
+    until_shown(page, f"{row} >> text=2 of 9")
+    page.wait_for_selector(f"{row} >> text=1 of 2")
+    fits(page, "Tenants")
+    page.click(f"{row} >> a")
+    page.wait_for_selector("text=1 bucket")
+    fits(page, "a tenant's buckets")
+    limited(page, f'[aria-label="Quota of {whole}"]', {"amount": "2", "unit": "MiB", "objects": "5"})
+    for text in ["2 of 5", "of 2.0 MiB"]:
+        page.wait_for_selector(f'tr:has-text("{whole}") >> text={text}')
+    until_shown(guest, f'tr:has-text("{BUCKET}") >> text=2 of 5')
+    page.click("nav >> text=Tenants")
+    page.click(f'[aria-label="Disable {TENANT}"]')
+    sure(page)
+    page.wait_for_selector(f"{row} >> text=disabled")
+    guest.click("nav >> text=Keys")
+    guest.wait_for_selector(".signin")
+    sign_in(guest, made, secret)
+    guest.wait_for_selector("[role=alert]")
+    guest.context.close()
+    page.click("nav >> text=Keys")
+    page.wait_for_selector(f'tr:has-text("{made}") >> text=tenant disabled')
+    delete_bucket(page, whole, ["small.bin", EVIL])
+    delete_key(page, made)
+    page.click("nav >> text=Tenants")
+    page.click(f'[aria-label="Delete {TENANT}"]')
+    sure(page)
     page.wait_for_selector(row, state="detached")
+
+
+def in_tenant(guest, base, folder):
+    """What an admin of the tenant sees and does: the own buckets and keys, and nothing of the mesh."""
+    assert guest.locator("nav li").all_text_contents() == ["Storage", "Keys"], "a tenant is shown pages of the mesh"
+    for name in PAGES:
+        guest.goto(f"{base}#/{name}")
+        guest.reload()
+        guest.wait_for_selector(f'h1:text-is("{f"Access keys of {TENANT}" if name == "keys" else "Buckets"}")')
+        guest.wait_for_selector("text=Asking…", state="detached")
+        assert guest.query_selector(".fault") is None, f"the page {name} shows a tenant a fault"
+    make_bucket(guest, BUCKET)
+    upload(guest, folder, "small.bin", 2_048)
+    upload(guest, folder, EVIL, 1_024)
+    guest.click("nav >> text=Storage")
+    row = f'tr:has-text("{BUCKET}")'
+    until_shown(guest, f'{row} >> [data-label=Objects] >> text="2"')
+    guest.wait_for_selector(f'{row} >> [data-label=Size] >> text="3.0 KiB"')
+    assert guest.query_selector("text=Quota…") is None, "a tenant may change its own quota"
+
+
+def replication(page, folder, endpoint):
+    for bucket in [COPY, SOURCE]:
+        make_bucket(page, bucket)
+    made, secret = make_key(page)
+    page.click(f'tr:has-text("{made}") >> text=Give…')
+    page.select_option("dialog [name=bucket]", COPY)
+    page.select_option("dialog [name=right]", "owner")
+    page.click("dialog >> button.primary")
+    page.wait_for_selector(f'tr:has-text("{made}") >> text={COPY}: owner')
+    page.click("nav >> text=Storage")
+    page.click(f'[aria-label="Replication of {SOURCE}: none"]')
+    page.click("text=Replicate this bucket…")
+    values = {"endpoint": endpoint, "targetBucket": COPY, "targetPrefix": EVIL + "/"}
+    for name, value in {**values, "accessKey": made, "secretKey": secret}.items():
+        page.fill(f"dialog [name={name}]", value)
+    page.click("dialog >> button.primary")
+    page.wait_for_selector("dialog", state="detached")
+    card = "[aria-labelledby=replication-title]"
+    page.wait_for_selector(f"{card} >> text=1 rule")
+    page.wait_for_selector(f"{card} >> .state:text-is('caught-up')", timeout=30_000)
+    page.click("nav >> text=Storage")
+    page.click(f'a:text-is("{SOURCE}")')
+    upload(page, folder, EVIL, 2_048)
+    page.click("nav >> text=Storage")
+    page.click(f'[aria-label^="Replication of {SOURCE}: "]')
+    page.wait_for_selector(f"{card} >> text=/Sent: [1-9]/")
+    page.wait_for_selector(f"{card} >> .state:text-is('caught-up')", timeout=30_000)
+    fits(page, "a bucket's rules")
+    page.click(f'{card} >> button:text-is("Pause")')
+    page.wait_for_selector(f"{card} >> .state:text-is('paused')")
+    page.click("nav >> text=Storage")
+    page.click(f'a:text-is("{SOURCE}")')
+    upload(page, folder, "late.bin", 1_024)
+    page.click("nav >> text=Movements")
+    row = f'section:has(h2:text-is("Replication")) tr:has-text("{SOURCE}")'
+    page.wait_for_selector(f"{row} >> text=/it is paused, and [1-9]/")
+    page.wait_for_selector(f"{row} >> text={endpoint}/{COPY}/{EVIL}")
+    fits(page, "Movements with a rule")
+    page.click(f"{row} >> a")
+    page.click(f'{card} >> button:text-is("Resume")')
+    page.wait_for_selector(f"{card} >> .state:text-is('caught-up')", timeout=30_000)
+    page.click("nav >> text=Storage")
+    page.click(f'a:text-is("{COPY}")')
+    page.click(f'a:text-is("{EVIL}/")')
+    until_shown(page, f'[aria-label="Delete {EVIL}/late.bin"]')
+    for key in [EVIL, "late.bin"]:
+        page.click(f'[aria-label="Delete {EVIL}/{key}"]')
+        sure(page)
+    page.wait_for_selector("text=Nothing is here")
+    page.click("nav >> text=Storage")
+    page.click(f'[aria-label^="Replication of {SOURCE}: "]')
+    page.click(f"{card} >> text=Remove…")
+    sure(page)
+    page.wait_for_selector("text=No rule sends its objects anywhere")
+    delete_bucket(page, SOURCE, [EVIL, "late.bin"])
+    delete_bucket(page, COPY)
+    delete_key(page, made)
 
 
 def orders(page):
@@ -198,6 +413,7 @@ def pictures(browser, args, base):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--url", required=True)
+    parser.add_argument("--s3", help="where the mesh answers S3 requests")
     parser.add_argument("--access-key", required=True)
     parser.add_argument("--secret-key", required=True)
     parser.add_argument("--kill", help="NAME=PID: a node that is killed to see it dead")
@@ -209,15 +425,7 @@ def main():
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = playwright.chromium.launch(executable_path=args.browser, args=["--no-sandbox"])
         page = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True).new_page()
-
-        def complain(message):
-            # Refusals are part of the walk.
-            if message.type in ("error", "warning") and not REFUSED.search(message.text):
-                complaints.append(message.text)
-
-        page.on("console", complain)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: (complaints.append("a script ran: " + dialog.message), dialog.dismiss()))
+        watch(page, complaints)
         page.goto(base)
         page.wait_for_selector(".signin")
         sign_in(page, args.access_key, "this-is-a-wrong-secret")
@@ -225,7 +433,10 @@ def main():
         sign_in(page, args.access_key, args.secret_key)
         page.wait_for_selector(".hero")
         storage(page, folder)
-        keys(page, browser, base, lambda error: complaints.append(str(error)))
+        keys(page, browser, base, complaints)
+        tenants(page, browser, base, folder, complaints)
+        if args.s3:
+            replication(page, folder, args.s3.rstrip("/"))
         orders(page)
         package(page)
         if args.kill:

@@ -82,5 +82,5 @@ fi
 value() { sed -n 's/.*"'"$1"'" *: *"\([^"]*\)".*/\1/p' "$work/mesh/n1/root-key.json"; }
 # From here on it stays dead.
 touch "$work/mesh/n3.hold"
-"$venv/bin/python" scripts/console-walk.py --url "http://127.0.0.1:$((port + 1))" "${pictures[@]}" \
-    --access-key "$(value accessKey)" --secret-key "$(value secretKey)" --kill "n3=$(cat "$work/mesh/n3.pid")"
+"$venv/bin/python" scripts/console-walk.py --url "http://127.0.0.1:$((port + 1))" --s3 "http://127.0.0.1:$port" \
+    "${pictures[@]}" --access-key "$(value accessKey)" --secret-key "$(value secretKey)" --kill "n3=$(cat "$work/mesh/n3.pid")"

@@ -11,7 +11,7 @@ struct ReplicationCourse {
         /// before it went away is there by then.
         var standInMillis: UInt64 = 30_000
         /// A key that waits longer than this with somebody who is not to work at it is told to whoever is.
-        var handMillis: UInt64 = 60_000
+        var handMillis: UInt64 = 20_000
         /// The first rest after a failure; each one after it is twice as long.
         var restMillis: UInt64 = 1_000
         var restMaxMillis: UInt64 = 300_000

@@ -29,11 +29,20 @@ final class ReplicationWorker: Sendable {
         var isHurried = false
     }
 
-    init(_ rule: ReplicationRule, _ around: ReplicationSurroundings, settings: ReplicationCourse.Settings) {
+    /// - Parameter former: what the worker said that worked at the rule before it was changed: its counts go on.
+    init(
+        _ rule: ReplicationRule,
+        _ around: ReplicationSurroundings,
+        settings: ReplicationCourse.Settings,
+        continuing former: ReplicationReport? = nil
+    ) {
         self.rule = rule
         self.around = around
         self.settings = settings
-        state = Mutex(State(report: ReplicationReport(rule: rule.name), course: ReplicationCourse(settings)))
+        var report = former ?? ReplicationReport(rule: rule.name)
+        report.oldestMillis = nil
+        report.lastFailure = nil
+        state = Mutex(State(report: report, course: ReplicationCourse(settings)))
     }
 
     /// How far this node is.
@@ -84,7 +93,10 @@ final class ReplicationWorker: Sendable {
         }
         let now = WallClock.unixMillis
         let isDue = state.withLock { !$0.course.rests(nowMillis: now) && $0.nextPassMillis <= now }
-        guard isDue, around.store.outboxCounts()[rule.id, default: 0] > 0 else {
+        let waiting = around.store.outboxCounts()[rule.id, default: 0]
+        // What comes from here on is younger.
+        if waiting == 0 { state.withLock { $0.passMillis = now } }
+        guard isDue, waiting > 0 else {
             return !isAhead && around.store.backfillingFeeds().contains(rule.id)
         }
         guard let (target, place) = await connected() else { return false }

@@ -83,7 +83,13 @@ package final class Replicator: Sendable {
     /// What this node says of each rule.
     package var reports: [ReplicationReport] {
         let workers = state.withLock { $0 }
-        return rules.all().map { workers[$0.id]?.report ?? ReplicationReport(rule: $0.name) }
+        return rules.all().map { rule in
+            if let worker = workers[rule.id] { return worker.report }
+            // Its worker has not begun: what it will find is not known.
+            var report = ReplicationReport(rule: rule.name)
+            report.isFilling = around.store.bucket(rule.bucket) != nil
+            return report
+        }
     }
 
     /// Tries again at once what rests.
@@ -125,16 +131,18 @@ package final class Replicator: Sendable {
         var running: [UInt64: (worker: ReplicationWorker, task: Task<Void, Never>)] = [:]
         while !Task.isCancelled {
             let wanted = Dictionary(uniqueKeysWithValues: followed().map { ($0.id, $0) })
+            var former: [UInt64: ReplicationReport] = [:]
             for (id, entry) in running where wanted[id] != entry.worker.rule {
                 // Two workers of one rule would send everything twice.
                 running[id] = nil
                 await Self.end([entry.task])
+                former[id] = entry.worker.report
             }
             // Fails on a full disk, or in a stop: the next look begins anew.
             let isFollowed: Void? = try? await around.store.setFeeds(wanted.values.map(\.feed))
             if isFollowed != nil {
                 for (id, rule) in wanted where running[id] == nil {
-                    let worker = ReplicationWorker(rule, around, settings: settings)
+                    let worker = ReplicationWorker(rule, around, settings: settings, continuing: former[id])
                     running[id] = (worker, Task { await worker.run() })
                 }
             }

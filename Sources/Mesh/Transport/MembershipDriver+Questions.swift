@@ -84,7 +84,8 @@ extension MembershipDriver {
 
     /// Tries the three ways to a member, each on its own: a small datagram, a full one, a stream.
     func probe(_ peer: NodeID) -> EventLoopFuture<ProbeReport> {
-        guard peer != id, let endpoint = endpoint(of: peer), !isExpelled(peer) else {
+        guard peer != id else { return loop.makeFailedFuture(MeshError.invalid("a node cannot be probed from itself")) }
+        guard let endpoint = endpoint(of: peer), !isExpelled(peer) else {
             return loop.makeFailedFuture(MeshError.unreachable("\(label(peer)) cannot be probed from \(label(id))"))
         }
         // What could not be sent says nothing about the way.

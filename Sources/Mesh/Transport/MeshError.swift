@@ -12,6 +12,8 @@ package enum MeshError: Error, Sendable, Equatable, CustomStringConvertible {
     case notAdmitted(String)
     /// No member has this name or id, or several have.
     case unknownNode(String)
+    /// What is asked for makes no sense, whoever is asked.
+    case invalid(String)
     /// A member, or a name server, gave no answer.
     case unreachable(String)
     /// The mesh would refuse this decree: signature, sequence or epoch.
@@ -26,7 +28,7 @@ package enum MeshError: Error, Sendable, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .unusable(let reason), .cannotListen(let reason), .badToken(let reason), .notAdmitted(let reason),
-            .unknownNode(let reason), .unreachable(let reason), .badDecree(let reason):
+            .unknownNode(let reason), .invalid(let reason), .unreachable(let reason), .badDecree(let reason):
             reason
         case .stopped: "the node is stopped"
         }

@@ -59,7 +59,9 @@ extension AdminFace {
 
     static func refusal(_ outcome: Outcome, _ bucket: Bucket) -> AdminError {
         switch outcome {
-        case .noSuchBucket: AdminError(.notFound, "no_such_bucket", "there is no bucket \(bucket.name)")
+        case .noSuchBucket:
+            AdminError(.notFound, "no_such_bucket", "there is no bucket \(BucketName.local(bucket.name))")
+        case .noSuchKey, .noSuchVersion: AdminError(.notFound, "no_such_version", "there is no such version")
         default: AdminError(.internalServerError, "internal", "the store answered \(outcome)")
         }
     }

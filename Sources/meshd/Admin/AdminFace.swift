@@ -87,20 +87,37 @@ struct AdminFace: Sendable {
         try json(Envelope(success: true, data: value, error: nil), status: status)
     }
 
-    /// The JSON in a request's body: small, or refused.
-    static func body<Value: Decodable>(_ type: Value.Type, of request: Request) async throws -> Value {
+    /// The JSON in a request's body: small and of known fields, or refused. A field that is null is left out.
+    static func body<Value: Codable>(_ type: Value.Type, of request: Request) async throws -> Value {
+        let bytes = try await bytes(of: request)
+        let value = try value(type, in: bytes)
+        guard let stray = try? JSON.strayField(in: bytes, of: value) else { throw badJSON }
+        guard stray.isEmpty else {
+            throw AdminError(.badRequest, "bad_json", "this call knows no field \(stray.prefix(80))")
+        }
+        return value
+    }
+
+    /// The same from a node, which may be of a newer build and say more.
+    static func message<Value: Decodable>(_ type: Value.Type, of request: Request) async throws -> Value {
+        try await value(type, in: bytes(of: request))
+    }
+
+    private static func bytes(of request: Request) async throws -> [UInt8] {
         var request = request
-        let buffer: ByteBuffer
         do {
-            buffer = try await request.collectBody(upTo: 64 << 10)
+            return Array(try await request.collectBody(upTo: 64 << 10).readableBytesView)
         } catch {
             throw AdminError(.contentTooLarge, "too_large", "the request body is longer than 64 KiB or was cut off")
         }
-        do {
-            return try JSON.value(type, from: Array(buffer.readableBytesView))
-        } catch {
-            throw AdminError(.badRequest, "bad_json", "the request body is not the JSON that this call expects")
-        }
+    }
+
+    private static func value<Value: Decodable>(_ type: Value.Type, in bytes: [UInt8]) throws -> Value {
+        do { return try JSON.value(type, from: bytes) } catch { throw badJSON }
+    }
+
+    private static var badJSON: AdminError {
+        AdminError(.badRequest, "bad_json", "the request body is not the JSON that this call expects")
     }
 }
 
@@ -189,6 +206,7 @@ struct AdminError: Error, Sendable {
         switch error {
         case .unknownNode(let what): self.init(.notFound, "no_such_node", what)
         case .unreachable(let what): self.init(.badGateway, "unreachable", what)
+        case .invalid(let what): self.init(.badRequest, "invalid", what)
         case .badDecree(let what): self.init(.badRequest, "bad_decree", what)
         case .badToken(let what): self.init(.badRequest, "bad_token", what)
         case .stopped: self.init(.conflict, "left", "this node has left its mesh; it returns when it is started again")

@@ -44,6 +44,6 @@ extension AdminFace {
         guard request.headers[.contentType]?.hasPrefix("application/json") == true else {
             throw AdminError(.unsupportedMediaType, "not_json", "this call is JSON, and says so in Content-Type")
         }
-        return try await body(type, of: request)
+        return try await message(type, of: request)
     }
 }

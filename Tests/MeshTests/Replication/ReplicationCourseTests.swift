@@ -49,10 +49,10 @@ import Testing
         #expect(duty(&course, own: 1, queued: 530_000, now: 530_001) == .wait)
         #expect(duty(&course, own: 1, dead: [0], now: 540_000) == .wait)
         course = ReplicationCourse()
-        #expect(duty(&course, own: 1, now: 59_999) == .wait)
-        #expect(duty(&course, own: 1, now: 60_000) == .hand(Self.nodes[0]))
+        #expect(duty(&course, own: 1, now: 19_999) == .wait)
+        #expect(duty(&course, own: 1, now: 20_000) == .hand(Self.nodes[0]))
         // Who has no place there any more gives its keys away.
-        #expect(duty(&course, own: 3, now: 0) == .wait && duty(&course, own: 3, now: 60_000) == .hand(Self.nodes[0]))
+        #expect(duty(&course, own: 3, now: 0) == .wait && duty(&course, own: 3, now: 20_000) == .hand(Self.nodes[0]))
     }
 
     @Test("a target that fails is left alone, twice as long each time, and tried as before once it answers")
@@ -99,13 +99,13 @@ import Testing
         course.handed(upTo: Key("m"), fresh: 3, nowMillis: 0)
         #expect(course.mayHand(Key("n"), nowMillis: 0) && !course.mayHand(Key("m"), nowMillis: 0))
         course.handed(upTo: Key("p"), fresh: 0, nowMillis: 0)
-        #expect(!course.mayHand(Key("q"), nowMillis: 59_999) && course.mayHand(Key("q"), nowMillis: 60_000))
+        #expect(!course.mayHand(Key("q"), nowMillis: 19_999) && course.mayHand(Key("q"), nowMillis: 20_000))
         // The end of a pass in the rest does not begin a new round: it goes on behind the last one.
         course.passed(nowMillis: 1_000)
         #expect(!course.mayHand(Key("a"), nowMillis: 60_000))
         course.handed(upTo: Key("z"), fresh: 1, nowMillis: 60_000)
         course.passed(nowMillis: 60_000)
-        #expect(!course.mayHand(Key("a"), nowMillis: 119_999) && course.mayHand(Key("a"), nowMillis: 120_000))
+        #expect(!course.mayHand(Key("a"), nowMillis: 79_999) && course.mayHand(Key("a"), nowMillis: 80_000))
         // A round that ended in a rest begins again when nothing is left behind it.
         course.handed(upTo: Key("z"), fresh: 0, nowMillis: 120_000)
         course.passed(nowMillis: 180_000)

@@ -75,8 +75,9 @@ function who() {
   render(document.getElementById('who'),
     h('span', { class: isLost ? 'link lost' : 'link', title: isLost ? 'Nothing comes from the node.' : '' },
       isLost ? `no word for ${api.link.heardMillis ? span(Date.now() - api.link.heardMillis) : 'some time'}` : `on ${session.node}`),
-    h('span', { class: 'name' }, session.kind === 'token' ? 'admin token' : session.name,
-      session.tenant ? ` of ${session.tenant}` : session.role === 'admin' ? '' : ` (${session.role})`),
+    h('span', { class: 'name' }, session.kind === 'token' ? 'admin token' : session.name),
+    session.tenant || session.role !== 'admin'
+      ? h('span', { class: 'standing' }, session.tenant ? `of ${session.tenant}` : `(${session.role})`) : null,
     h('button', { class: 'small', onclick: () => api.signOut().catch((fault) => notice(fault.message, 'bad')) }, 'Sign out'));
 }
 
