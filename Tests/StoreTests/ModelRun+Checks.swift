@@ -20,6 +20,10 @@ extension ModelRun {
         for (bucket, _) in model.buckets {
             for (line, _) in model.lines(bucket) { usage.add([bucket: Usage(versions: 1, bytes: Int64(line.size))]) }
         }
+        for pending in model.uploads.values {
+            let bytes = pending.parts.values.reduce(0) { $0 + $1.bytes.count }
+            usage.add([pending.upload.bucket: Usage(partBytes: Int64(bytes))])
+        }
         #expect(store.usage() == usage)
         for bucket in model.buckets.keys {
             try await compareListings(bucket)

@@ -80,7 +80,8 @@ extension Layout {
             )
         }
         let strikes = dead.map { self.strikes(of: $0, around: around) }
-        if !isForced, let loss = strikes.map(\.loss).first(where: { !$0.isEmpty }) { return .needsForce(loss) }
+        let losses = strikes.map(\.loss).filter { !$0.isEmpty }
+        if !isForced, let first = losses.first { return .needsForce(losses.dropFirst().reduce(first) { $0 + $1 }) }
         let struck = zip(dead, strikes.map(\.partitions)).filter { !$0.1.isEmpty }
         // Two places of one partition are not harmless together.
         guard struck.count < 2 || isForced else {

@@ -98,6 +98,14 @@ package struct WishLoss: Sendable, Hashable {
 
     package var isEmpty: Bool { lost.values.allSatisfy { $0 == 0 } && doubtful.values.allSatisfy { $0 == 0 } }
 
+    /// What goes with both at most: a partition that both hold counts twice.
+    static func + (a: WishLoss, b: WishLoss) -> WishLoss {
+        var sum = a
+        sum.lost.merge(b.lost) { min(Partition.count, $0 + $1) }
+        sum.doubtful.merge(b.doubtful) { min(Partition.count, $0 + $1) }
+        return sum
+    }
+
     /// One sentence for each thing that goes.
     package var sentences: [String] {
         let total = 1024

@@ -129,9 +129,10 @@ package final class Replicator: Sendable {
     /// Follows the rules until it is cancelled.
     package func run() async {
         var running: [UInt64: (worker: ReplicationWorker, task: Task<Void, Never>)] = [:]
+        // Of workers whose rule was changed, until the next one begins.
+        var former: [UInt64: ReplicationReport] = [:]
         while !Task.isCancelled {
             let wanted = Dictionary(uniqueKeysWithValues: followed().map { ($0.id, $0) })
-            var former: [UInt64: ReplicationReport] = [:]
             for (id, entry) in running where wanted[id] != entry.worker.rule {
                 // Two workers of one rule would send everything twice.
                 running[id] = nil
@@ -142,7 +143,12 @@ package final class Replicator: Sendable {
             let isFollowed: Void? = try? await around.store.setFeeds(wanted.values.map(\.feed))
             if isFollowed != nil {
                 for (id, rule) in wanted where running[id] == nil {
-                    let worker = ReplicationWorker(rule, around, settings: settings, continuing: former[id])
+                    let worker = ReplicationWorker(
+                        rule,
+                        around,
+                        settings: settings,
+                        continuing: former.removeValue(forKey: id)
+                    )
                     running[id] = (worker, Task { await worker.run() })
                 }
             }

@@ -36,15 +36,17 @@ package struct MeshUsage: Hashable, Sendable {
 /// they belong; while a layout changes, copies that are on their way or no longer needed count a little too much or too
 /// little.
 package enum UsageEstimate {
+    /// Nothing is said of buckets of which no holder answers.
     /// - Parameter copies: how many a bucket has now.
     package static func totals(
         _ counts: [NodeID: [BucketID: Usage]],
         _ layout: Layout,
+        of buckets: some Sequence<BucketID>,
         copies: (BucketID) -> Int
     ) -> [BucketID: MeshUsage] {
         var shares: [Int: [NodeID: Int]] = [:]
         var totals: [BucketID: MeshUsage] = [:]
-        for bucket in Set(counts.values.flatMap(\.keys)) {
+        for bucket in buckets {
             let copies = copies(bucket)
             let share = shares[copies] ?? layout.keptPartitions(copies: copies)
             shares[copies] = share

@@ -74,7 +74,7 @@ package final class UsageLedger: Sendable {
     ///   - totals: what those have that answered.
     ///   - buckets: all that there are.
     ///   - nodes: how many keep objects.
-    ///   - isComplete: all of them answered. Of buckets that nobody has who did, what was known before stays.
+    ///   - isComplete: all of them answered. Of buckets of which nobody did, what was known before stays.
     package func end(
         _ totals: [BucketID: MeshUsage],
         _ buckets: [Bucket],

@@ -1,7 +1,7 @@
 /// The table `usage`: a row for each bucket that has anything, written by the transaction that changes what it has.
 ///
-/// A row under no bucket's id (`gapID`) says by how much the counters are beyond their sum since they were counted last:
-/// damaged rows are in those and not in these.
+/// A row under no bucket's id (`gapID`) says that they were counted, and by how much the counters were beyond their sum
+/// then: damaged rows are in those and not in these.
 enum UsageRows {
     private static let gapID = BucketID(rawValue: 0)
 
@@ -22,6 +22,7 @@ enum UsageRows {
             }
         }
         let wanted = Usage(versions: counters.versions, bytes: counters.logicalBytes)
+        isWhole = isWhole && known[gapID] != nil && known.values.allSatisfy { $0.partBytes >= 0 }
         guard !isWhole || !isEqual(known.sum, wanted) else { return known.filter { $0.key != gapID } }
         guard let counted = try? count(database) else { return known.filter { $0.key != gapID } }
         try? write(counted, wanted, database)
@@ -54,7 +55,7 @@ enum UsageRows {
     private static func write(_ counted: [BucketID: Usage], _ wanted: Usage, _ database: Database) throws {
         var rows = counted
         let gap = Usage(versions: wanted.versions - counted.sum.versions, bytes: wanted.bytes - counted.sum.bytes)
-        if !gap.isEmpty { rows[gapID] = gap }
+        rows[gapID] = gap
         try database.execute("BEGIN IMMEDIATE")
         do {
             try database.execute("DELETE FROM usage")

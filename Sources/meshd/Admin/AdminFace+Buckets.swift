@@ -9,14 +9,14 @@ extension AdminFace {
             if node.layout.isRemoved { throw CoordinatorError.notMember }
             let seen = try node.coordinator.buckets().filter { try sees($0, context) }
             await node.lookAtUsage()
-            return try Self.yes(BucketsAnswer(buckets: seen.map { try answer($0, context) }))
+            return try Self.yes(BucketsAnswer(buckets: seen.map { answer($0, context) }))
         }
         api.post("buckets") { request, context in
             try await createBucket(Self.body(NewBucket.self, of: request), context)
         }
         api.get("buckets/:bucket") { _, context in
             let bucket = try await unjudgedBucket(of: context)
-            guard try sees(bucket, context) else { throw try noGrant("", bucket, context) }
+            guard try sees(bucket, context) else { throw noGrant("", bucket, context) }
             await node.lookAtUsage()
             return try Self.yes(answer(bucket, context))
         }
@@ -101,7 +101,7 @@ extension AdminFace {
     }
 
     private func deleteBucket(_ bucket: Bucket, _ context: AdminContext) async throws -> Response {
-        let name = try name(of: bucket, for: context)
+        let name = name(of: bucket, for: context)
         switch try await node.coordinator.commit(.deleteBucket(bucket.id)) {
         case .done:
             await node.quotas.forget(bucket)
@@ -123,7 +123,7 @@ extension AdminFace {
             bucket.versioning = versioning
             return try Self.yes(answer(bucket, context))
         case .noSuchBucket:
-            let name = try name(of: bucket, for: context)
+            let name = name(of: bucket, for: context)
             throw AdminError(.notFound, "no_such_bucket", "there is no bucket \(name)")
         case let other: throw Self.unexpected(other)
         }
@@ -179,9 +179,9 @@ extension AdminFace {
         return Quota(bytes: asked.bytes, objects: asked.objects)
     }
 
-    private func answer(_ bucket: Bucket, _ context: AdminContext) throws -> BucketAnswer {
+    private func answer(_ bucket: Bucket, _ context: AdminContext) -> BucketAnswer {
         BucketAnswer(
-            name: try name(of: bucket, for: context),
+            name: name(of: bucket, for: context),
             created: JSON.date(millis: bucket.createdMillis),
             versioning: Self.text(of: bucket.versioning),
             copies: node.coordinator.span(of: bucket.id).next,

@@ -36,9 +36,10 @@ extension AdminFace {
         return bucket
     }
 
-    /// What who calls calls a bucket.
-    func name(of bucket: Bucket, for context: AdminContext) throws -> String {
-        try caller(context)?.tenant == nil ? bucket.name : BucketName.local(bucket.name)
+    /// What who calls calls a bucket; also when he has just lost his key.
+    func name(of bucket: Bucket, for context: AdminContext) -> String {
+        let key = context.accessKey.flatMap { node.accessKeys.lookup($0) }
+        return key?.tenant == nil ? bucket.name : BucketName.local(bucket.name)
     }
 
     /// The access key that calls, as it is now; nil: it is an admin token. Throws when the key opens nothing any more:
@@ -54,7 +55,7 @@ extension AdminFace {
     /// Throws `no_grant` unless who calls may do this to what is in the bucket.
     func demand(_ grant: Grant, on bucket: Bucket, of context: AdminContext) throws {
         guard context.role != .admin, try caller(context)?.allows(grant, on: bucket) != true else { return }
-        throw try noGrant((grant.names.first ?? "") + " ", bucket, context)
+        throw noGrant((grant.names.first ?? "") + " ", bucket, context)
     }
 
     /// Whether who calls is told of a bucket: who sees the mesh sees all, others those where they have a grant.
@@ -64,8 +65,8 @@ extension AdminFace {
         return !key.needsGrants || key.grants[bucket.id]?.isEmpty == false
     }
 
-    func noGrant(_ right: String, _ bucket: Bucket, _ context: AdminContext) throws -> AdminError {
-        let name = try name(of: bucket, for: context)
+    func noGrant(_ right: String, _ bucket: Bucket, _ context: AdminContext) -> AdminError {
+        let name = name(of: bucket, for: context)
         let message = "your access key has no \(right)grant on \(name); an admin can give it"
         return AdminError(.forbidden, "no_grant", message)
     }

@@ -8,7 +8,7 @@ extension AdminFace {
         api.get("keys") { _, context in
             let visible = try visibleKeys(context, .viewer)
             let keys = node.accessKeys.all().filter(visible.contains)
-            return try Self.yes(KeysAnswer(keys: keys.map { try answer($0, context) }))
+            return try Self.yes(KeysAnswer(keys: keys.map { answer($0, context) }))
         }
         // A body takes as long as its sender likes: who he is, is looked at behind it.
         api.post("keys") { request, context in
@@ -102,7 +102,7 @@ extension AdminFace {
             throw AdminError(.conflict, "too_many_keys", sentence)
         }
         try await node.accessKeys.add(key)
-        var answer = try answer(key, context)
+        var answer = answer(key, context)
         // Who imports a key knows its secret; who makes one sees it here and nowhere else.
         if new.secret == nil { answer.secret = key.secret.revealed }
         return try Self.yes(answer, status: .created)
@@ -140,7 +140,7 @@ extension AdminFace {
     }
 
     /// Grants to buckets that are gone mean nothing and are not shown.
-    private func answer(_ key: AccessKey, _ context: AdminContext) throws -> KeyAnswer {
+    private func answer(_ key: AccessKey, _ context: AdminContext) -> KeyAnswer {
         KeyAnswer(
             id: key.id,
             created: JSON.date(millis: key.createdMillis),
@@ -150,9 +150,9 @@ extension AdminFace {
             createBuckets: key.mayCreateBuckets,
             tenant: key.tenant,
             tenantAdmin: key.isTenantAdmin,
-            grants: try key.grants.compactMap { id, grant in
+            grants: key.grants.compactMap { id, grant in
                 guard let bucket = node.store.bucket(id) else { return nil }
-                return .init(bucket: try name(of: bucket, for: context), rights: grant.names)
+                return .init(bucket: name(of: bucket, for: context), rights: grant.names)
             }.sorted { $0.bucket < $1.bucket },
             secret: nil
         )

@@ -49,11 +49,18 @@ extension AdminFace {
         request.uri.queryParameters[name[...]].map(String.init) ?? ""
     }
 
-    /// Throws when an object of so many bytes is beyond the quota of the bucket, or of its tenant.
-    func admit(_ bytes: UInt64, into bucket: Bucket) async throws {
+    /// Throws when an object of so many bytes is beyond the quota of the bucket, or of its tenant: before they come, and
+    /// once more when they are here.
+    func admit(_ bytes: UInt64, as key: Key, into bucket: Bucket, orDiscard body: NewBody? = nil) async throws {
         guard node.quotas.mayExceed(withBytes: bytes, in: bucket) else { return }
         await node.lookAtUsage(noOlderThan: Node.usageNearMillis)
-        guard let sentence = node.quotas.objection(toBytes: bytes, in: bucket) else { return }
+        guard node.quotas.objection(toBytes: bytes, in: bucket) != nil else { return }
+        let isReplacing = bucket.versioning == .off
+        let old = isReplacing ? try await node.coordinator.find(bucket.id, key, .current, body: false) : nil
+        guard let sentence = node.quotas.objection(toBytes: bytes, in: bucket, replacing: old?.record.size) else {
+            return
+        }
+        if let body { node.coordinator.discard(body, bucket.id, key) }
         throw AdminError(.forbidden, "quota_exceeded", sentence)
     }
 
@@ -162,7 +169,7 @@ extension AdminFace {
                 "an upload says its length, at most 5 GiB; larger ones go through the S3 port in parts"
             )
         }
-        try await admit(length, into: bucket)
+        try await admit(length, as: key, into: bucket)
         let digest = BodyDigest(checksum: nil, sha256: false)
         let body = try await Self.receive(request, length, digest, inline: node.settings.store.inlineBytesMax) {
             try node.coordinator.makeBody(bucket.id, key)
@@ -183,6 +190,7 @@ extension AdminFace {
             attributes: attributes.encoded,
             tags: []
         )
+        try await admit(length, as: key, into: bucket, orDiscard: body)
         switch try await node.coordinator.commit(.put(draft, .none)) {
         case .done(let record?, _):
             node.usage.took(MeshUsage(versions: 1, bytes: record.size), into: bucket)

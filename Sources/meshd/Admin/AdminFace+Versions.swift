@@ -108,7 +108,7 @@ extension AdminFace {
             throw AdminError(.notFound, "no_such_version", "there is no such version of \(key.text)")
         }
         let record = found.record
-        try await admit(record.size, into: bucket)
+        try await admit(record.size, as: key, into: bucket)
         let body = try await copy(found, to: key, in: bucket)
         var attributes = try ObjectAttributes(of: record)
         // It is written here now, wherever it came from.
@@ -122,6 +122,7 @@ extension AdminFace {
             attributes: attributes.encoded,
             tags: record.tags
         )
+        try await admit(record.size, as: key, into: bucket, orDiscard: body)
         switch try await node.coordinator.commit(.put(draft, .none)) {
         case .done(let record?, _):
             node.usage.took(MeshUsage(versions: 1, bytes: record.size), into: bucket)

@@ -35,6 +35,28 @@ struct AdminContext: RequestContext {
     }
 }
 
+/// Takes in a request's body before anybody asks who sends it. A body takes as long as its sender likes, and what he may
+/// do is what he may do when it is here. Objects are the exception: they are as large as they like, too.
+struct BodyFirst: RouterMiddleware {
+    private static let bytesMax = 64 << 10
+
+    @concurrent
+    func handle(
+        _ request: Request,
+        context: AdminContext,
+        next: @concurrent (Request, AdminContext) async throws -> Response
+    ) async throws -> Response {
+        guard !(request.method == .put && request.uri.path.hasSuffix("/object")) else {
+            return try await next(request, context)
+        }
+        var request = request
+        do { _ = try await request.collectBody(upTo: Self.bytesMax) } catch {
+            throw AdminError(.contentTooLarge, "too_large", "the request body is longer than 64 KiB or was cut off")
+        }
+        return try await next(request, context)
+    }
+}
+
 /// Lets through who knows the admin token, and who is signed in. The comparison takes the same time for every wrong one.
 struct AdminGate: RouterMiddleware {
     let node: Node

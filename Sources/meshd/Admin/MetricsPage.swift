@@ -29,7 +29,7 @@ struct MetricsPage {
         facts.write(to: &page)
         let names = Dictionary(uniqueKeysWithValues: node.rules.all().map { ($0.name, $0.bucket) })
         (node.cluster?.replicator.reports ?? []).write(to: &page, nowMillis: JSON.nowMillis()) { rule in
-            names[rule].flatMap { node.store.bucket($0)?.name } ?? ""
+            namesBuckets ? names[rule].flatMap { node.store.bucket($0)?.name } ?? "" : ""
         }
         if namesBuckets { writeUsage(to: &page) }
         page.family("meshd_events_total", "Events written down since the start.", .counter)

@@ -80,11 +80,11 @@ extension S3Exchange {
             }
             range = asked.lowerBound..<(asked.upperBound + 1)
         }
-        try await admit(UInt64(range.count), into: target)
+        try await admit(UInt64(range.count), into: target, isPart: true)
         guard UInt64(range.count) <= Self.putBytesMax else { throw S3Error(.entityTooLarge) }
         let algorithm = try ObjectAttributes(of: upload).checksumAlgorithm
         let received = try await copied(found, range, algorithm, into: target, isPart: true)
-        let part = try await commitPart(received, number, upload)
+        let part = try await commitPart(received, number, upload, in: target)
         var head = head(200)
         if sourceBucket.versioning != .off { head.add("x-amz-copy-source-version-id", VersionID.text(of: record)) }
         var xml = ByteBuffer()

@@ -22,7 +22,7 @@ extension S3Exchange {
         let tags = try TagSet(in: headers)
         // Before the parts come; what counts is judged again when they are there.
         if let origin = attributes.origin { _ = try await replicaCondition(of: origin, in: bucket, .none) }
-        try await admit(0, into: bucket)
+        try await admit(0, into: bucket, isPart: true)
         let checksum = try ChecksumRequest(headers)
         attributes.checksumAlgorithm = checksum.algorithm
         attributes.checksumType = checksum.algorithm.map { checksum.type ?? $0.multipartType }
@@ -60,7 +60,7 @@ extension S3Exchange {
         let bucket = try await bucket(for: .write)
         let upload = try await existingUpload(uploadText, in: bucket)
         let wanted = try ObjectAttributes(of: upload).checksumAlgorithm
-        try await admit(body.length ?? 0, into: bucket)
+        try await admit(body.length ?? 0, into: bucket, isPart: true)
         let received = try await receive(in: bucket, algorithm: wanted, isPart: true)
         if let wanted, let got = received.checksum?.algorithm, got != wanted {
             throw S3Error(
@@ -68,16 +68,15 @@ extension S3Exchange {
                 "Checksum Type mismatch occurred, expected checksum Type: \(wanted.name), actual checksum Type: \(got.name)"
             )
         }
-        try await admit(received.size, into: bucket, orDiscard: received.body)
-        let part = try await commitPart(received, number, upload)
-        face.usage.took(MeshUsage(bytes: part.size), into: bucket)
+        let part = try await commitPart(received, number, upload, in: bucket)
         var head = head(200)
         head.add("ETag", part.etag.quoted)
         if let checksum = received.checksum { head.add(name: checksum.algorithm.header, value: checksum.text) }
         try await answer(head)
     }
 
-    func commitPart(_ received: Received, _ number: UInt16, _ upload: Upload) async throws -> Part {
+    func commitPart(_ received: Received, _ number: UInt16, _ upload: Upload, in bucket: Bucket) async throws -> Part {
+        try await admit(received.size, into: bucket, isPart: true, orDiscard: received.body)
         var part = Part(
             number: number,
             blob: BlobID(rawValue: 0),
@@ -93,6 +92,7 @@ extension S3Exchange {
         }
         let outcome = try await coordinator.put(part, in: upload)
         guard case .done = outcome else { throw refusal(outcome) }
+        face.usage.took(MeshUsage(bytes: part.size), into: bucket)
         return part
     }
 

@@ -207,12 +207,19 @@ final class S3Exchange {
 
     /// Throws when an object of so many bytes is beyond the quota of the bucket, or of its tenant: before they come, and
     /// once more when they are here, because others may have been faster.
-    func admit(_ bytes: UInt64, into bucket: Bucket, orDiscard body: NewBody? = nil) async throws {
+    ///
+    /// A part takes the place of nothing.
+    func admit(
+        _ bytes: UInt64,
+        into bucket: Bucket,
+        isPart: Bool = false,
+        orDiscard body: NewBody? = nil
+    ) async throws {
         guard face.quotas.mayExceed(withBytes: bytes, in: bucket) else { return }
         await face.lookAtUsage()
         guard face.quotas.objection(toBytes: bytes, in: bucket) != nil else { return }
         // Who is full may still write what takes the place of something as large.
-        let isReplacing = bucket.versioning == .off
+        let isReplacing = bucket.versioning == .off && !isPart
         let old = isReplacing ? try await coordinator.find(bucket.id, objectKey, .current, body: false, asked) : nil
         guard let sentence = face.quotas.objection(toBytes: bytes, in: bucket, replacing: old?.record.size) else {
             return

@@ -35,14 +35,20 @@ extension Node {
     private func askForUsage() async {
         guard let layout = currentLayout else { return }
         usage.begin()
+        let known = (try? await mesh().report()).map { Set(ClusterBoard.present(in: $0)) }
         var counts: [NodeID: [BucketID: Usage]?] = [identity.id: store.usage()]
-        let keepers = layout.keptPartitions(copies: SlotTable.widthMax).keys.filter { $0 != identity.id }
         await withTaskGroup(of: (NodeID, [BucketID: Usage]?).self) { tasks in
-            for node in keepers { tasks.addTask { (node, await self.usage(of: node)) } }
+            for node in layout.keptPartitions(copies: SlotTable.widthMax).keys where node != identity.id {
+                // Who is known to be away would only be waited for.
+                counts[node] = .some(nil)
+                if known?.contains(node) != false { tasks.addTask { (node, await self.usage(of: node)) } }
+            }
             for await (node, usage) in tasks { counts[node] = .some(usage) }
         }
-        let totals = UsageEstimate.totals(counts.compactMapValues(\.self), layout) { coordinator.span(of: $0).now }
         let buckets = coordinator.buckets()
+        let totals = UsageEstimate.totals(counts.compactMapValues(\.self), layout, of: buckets.map(\.id)) {
+            coordinator.span(of: $0).now
+        }
         usage.end(
             totals,
             buckets,

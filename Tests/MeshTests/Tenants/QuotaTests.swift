@@ -74,7 +74,7 @@ import Testing
         }
         let first = Layout.first(node: id(1), storeID: 1, zone: "z1", weight: 100, lineage: 1)
         let big = BucketID(rawValue: 1)
-        let alone = UsageEstimate.totals([id(1): [big: Usage(versions: 7, bytes: 70)]], first) { _ in 3 }
+        let alone = UsageEstimate.totals([id(1): [big: Usage(versions: 7, bytes: 70)]], first, of: [big]) { _ in 3 }
         #expect(alone == [big: MeshUsage(versions: 7, bytes: 70)])
 
         let joint = try #require(first.adding((2...5).map(member)))
@@ -84,12 +84,16 @@ import Testing
         // A thousand versions of ten bytes in each partition, wherever its holders are.
         let counts = kept.mapValues { [big: Usage(versions: Int64($0) * 1_000, bytes: Int64($0) * 10_000)] }
         let all = MeshUsage(versions: 1_024_000, bytes: 10_240_000)
-        #expect(UsageEstimate.totals(counts, layout) { _ in 3 } == [big: all])
+        #expect(UsageEstimate.totals(counts, layout, of: [big]) { _ in 3 } == [big: all])
         for away in counts.keys {
-            let totals = UsageEstimate.totals(counts.filter { $0.key != away }, layout) { _ in 3 }
+            let totals = UsageEstimate.totals(counts.filter { $0.key != away }, layout, of: [big]) { _ in 3 }
             #expect(totals == [big: MeshUsage(versions: all.versions, bytes: all.bytes, isComplete: false)])
         }
-        #expect(UsageEstimate.totals([id(9): [big: Usage(versions: 1, bytes: 1)]], layout) { _ in 3 }.isEmpty)
+        #expect(
+            UsageEstimate.totals([id(9): [big: Usage(versions: 1, bytes: 1)]], layout, of: [big]) { _ in 3 }.isEmpty
+        )
+        // A bucket that was emptied is empty for all who answer.
+        #expect(UsageEstimate.totals([id(2): [:]], layout, of: [big]) { _ in 3 } == [big: MeshUsage(isComplete: false)])
     }
 
     @Test("the ledger adds what was taken in since its look, and forgets what the next look has seen")
