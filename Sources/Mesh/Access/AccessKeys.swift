@@ -66,19 +66,41 @@ package final class AccessKeys: Sendable {
     }
 
     /// Adds `grant` to what the key may do with `bucket`.
+    /// - Parameter check: throws when it is not this caller's to change; it may run more than once.
     @discardableResult
-    package func grant(_ grant: Grant, on bucket: Bucket, to id: String) async throws -> AccessKey {
-        let known = livingBuckets.union([bucket.id])
-        return try await update(id) { try $0.give(grant, on: bucket, known: known) }
+    package func grant(
+        _ grant: Grant,
+        on bucket: Bucket,
+        to id: String,
+        _ check: (AccessKey) throws -> Void = { _ in }
+    ) async throws -> AccessKey {
+        let known = Set(store.buckets().map(\.id)).union([bucket.id])
+        return try await update(id) { key in
+            try check(key)
+            guard key.belongs(with: bucket) else {
+                throw AccessError.invalid("the bucket \(bucket.name) and the key \(id) are not of one tenant")
+            }
+            // Buckets that are gone never come back under the same identity: their grants only take space.
+            key.grants = key.grants.filter { known.contains($0.key) }
+            key.grants[bucket.id, default: []].formUnion(grant)
+        }
     }
 
     /// Takes `grant` away from what the key may do with `bucket`. Taking `owner` leaves nothing.
+    /// - Parameter check: as with `grant`.
     @discardableResult
-    package func revoke(_ grant: Grant, on bucket: BucketID, from id: String) async throws -> AccessKey {
-        try await update(id) { $0.take(grant, on: bucket) }
+    package func revoke(
+        _ grant: Grant,
+        on bucket: BucketID,
+        from id: String,
+        _ check: (AccessKey) throws -> Void = { _ in }
+    ) async throws -> AccessKey {
+        try await update(id) { key in
+            try check(key)
+            let left = (key.grants[bucket] ?? []).subtracting(grant)
+            key.grants[bucket] = left.isEmpty ? nil : left
+        }
     }
-
-    package var livingBuckets: Set<BucketID> { Set(store.buckets().map(\.id)) }
 
     /// Removes a key for good, also one that cannot be read.
     /// - Parameter check: throws when it is not this caller's to remove; it may run more than once.
@@ -88,22 +110,4 @@ package final class AccessKeys: Sendable {
 
     /// Small state changed under these names, by whatever road: keys among them are read again.
     package func heed(_ changed: [Key]) { table.heed(changed) }
-}
-
-extension AccessKey {
-    /// Adds to what it may do with a bucket. Throws `.invalid` for one of another tenant.
-    /// - Parameter known: the buckets that there are. Those that are gone never come back under the same identity: their
-    ///   grants only take space.
-    package mutating func give(_ grant: Grant, on bucket: Bucket, known: Set<BucketID>) throws(AccessError) {
-        guard belongs(with: bucket) else {
-            throw .invalid("the bucket \(bucket.name) and the key \(id) are not of one tenant")
-        }
-        grants = grants.filter { known.contains($0.key) }
-        grants[bucket.id, default: []].formUnion(grant)
-    }
-
-    package mutating func take(_ grant: Grant, on bucket: BucketID) {
-        let left = (grants[bucket] ?? []).subtracting(grant)
-        grants[bucket] = left.isEmpty ? nil : left
-    }
 }

@@ -62,6 +62,11 @@ package final class RegisterTable<Value: RegisterValue>: Sendable {
 
     package var count: Int { snapshot.withLock { $0.values.count } }
 
+    /// Not even one that cannot be read.
+    package var isEmpty: Bool { snapshot.withLock { $0.values.isEmpty && $0.unreadable.isEmpty } }
+
+    package func isUnreadable(_ name: String) -> Bool { snapshot.withLock { $0.unreadable.contains(name) } }
+
     /// The thing with this name; nil if there is none. Costs a short lock and no I/O: fit for an event loop.
     package func lookup(_ name: String) -> Value? { snapshot.withLock { $0.values[name] } }
 

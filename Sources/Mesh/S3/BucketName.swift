@@ -24,7 +24,7 @@ package enum BucketName {
             && !["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"].contains { name.hasSuffix($0) }
     }
 
-    private static func isAlphanumeric(_ byte: UInt8) -> Bool {
+    static func isAlphanumeric(_ byte: UInt8) -> Bool {
         byte &- UInt8(ascii: "a") < 26 || ASCII.isDigit(byte)
     }
 }

@@ -17,8 +17,7 @@ package final class Quotas: Sendable {
 
     /// Whether anything has a quota that goes by what there is.
     package var isWatching: Bool {
-        buckets.count > 0 || !buckets.unreadable.isEmpty
-            || tenants.all().contains { $0.quota.bytes != nil || $0.quota.objects != nil }
+        !buckets.isEmpty || tenants.all().contains { $0.quota.bytes != nil || $0.quota.objects != nil }
     }
 
     package func quota(of bucket: Bucket) -> Quota? { buckets.lookup(BucketQuota.name(bucket.id))?.quota }
@@ -57,12 +56,16 @@ package final class Quotas: Sendable {
         isAtMost: Bool
     ) -> String? {
         let more = (objects: replaced == nil ? 1 : 0 as UInt64, bytes: bytes - min(bytes, replaced ?? 0))
-        if buckets.unreadable.contains(BucketQuota.name(bucket.id)) {
-            return "This node cannot read the quota of this bucket: it is of a newer version."
-        }
-        if let quota = quota(of: bucket) {
-            let known = usage.usage(of: bucket.id, isAtMost: isAtMost)
-            if let sentence = quota.objection(known, to: more, of: "this bucket") { return sentence }
+        // Asked by every write, and most meshes have none.
+        if !buckets.isEmpty {
+            let name = BucketQuota.name(bucket.id)
+            if buckets.isUnreadable(name) {
+                return "This node cannot read the quota of this bucket: it is of a newer version."
+            }
+            if let quota = buckets.lookup(name)?.quota {
+                let known = usage.usage(of: bucket.id, isAtMost: isAtMost)
+                if let sentence = quota.objection(known, to: more, of: "this bucket") { return sentence }
+            }
         }
         guard let name = BucketName.tenant(of: bucket.name), let quota = tenants.lookup(name)?.quota,
             quota.bytes != nil || quota.objects != nil
@@ -70,11 +73,15 @@ package final class Quotas: Sendable {
         return quota.objection(usage.usage(ofTenant: name, isAtMost: isAtMost), to: more, of: "the tenant \(name)")
     }
 
-    /// Whether a tenant has as many of these buckets as it may have.
-    package func hasNoRoomForBucket(_ tenant: String?, among buckets: [Bucket]) -> Bool {
-        guard let tenant else { return false }
+    /// Why no bucket of this full name may be added to these; nil: one may, or it is there already.
+    /// - Parameter max: how many this node makes in all; nil: any number.
+    package func objection(toBucket name: String, among known: [Bucket], max: Int?) -> String? {
+        guard !known.contains(where: { $0.name == name }) else { return nil }
+        if let max, known.count >= max { return "there are \(known.count) buckets, and max-buckets allows \(max)" }
+        guard let tenant = BucketName.tenant(of: name) else { return nil }
         let most = tenants.lookup(tenant)?.quota.buckets ?? Tenant.bucketsDefault
-        return buckets.count { BucketName.tenant(of: $0.name) == tenant } >= most
+        guard known.count(where: { BucketName.tenant(of: $0.name) == tenant }) >= most else { return nil }
+        return "the tenant \(tenant) has as many buckets as it may have"
     }
 
     /// The same for keys.

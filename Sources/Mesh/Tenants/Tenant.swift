@@ -28,7 +28,7 @@ package struct Tenant: RegisterValue, Hashable {
     package static func fault(ofName name: String) -> String? {
         let bytes = Array(name.utf8)
         let hyphen = UInt8(ascii: "-")
-        let isPlain = bytes.allSatisfy { $0 &- UInt8(ascii: "a") < 26 || ASCII.isDigit($0) || $0 == hyphen }
+        let isPlain = bytes.allSatisfy { BucketName.isAlphanumeric($0) || $0 == hyphen }
         guard nameBytes.contains(bytes.count), isPlain, bytes.first != hyphen, bytes.last != hyphen else {
             return "a tenant's name has 1 to 32 small letters, digits and hyphens, the first and the last no hyphen"
         }

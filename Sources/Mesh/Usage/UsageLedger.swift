@@ -35,10 +35,7 @@ package final class UsageLedger: Sendable {
             var usage = part(looked) ?? MeshUsage()
             usage.isComplete = usage.isComplete && isComplete
             for more in [takenBefore, taken].compactMap(part) {
-                usage += MeshUsage(
-                    versions: more.versions &* UInt64(takers),
-                    bytes: more.bytes.multipliedReportingOverflow(by: UInt64(takers)).partialValue
-                )
+                usage += MeshUsage(versions: more.versions &* UInt64(takers), bytes: more.bytes &* UInt64(takers))
             }
             return usage
         }

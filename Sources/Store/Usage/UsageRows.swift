@@ -21,17 +21,12 @@ enum UsageRows {
                 isWhole = false
             }
         }
-        let wanted = Usage(versions: counters.versions, bytes: counters.logicalBytes)
+        let sum = known.sum
         isWhole = isWhole && known[gapID] != nil && known.values.allSatisfy { $0.partBytes >= 0 }
-        guard !isWhole || !isEqual(known.sum, wanted) else { return known.filter { $0.key != gapID } }
-        guard let counted = try? count(database) else { return known.filter { $0.key != gapID } }
-        try? write(counted, wanted, database)
+        let agrees = isWhole && sum.versions == counters.versions && sum.bytes == counters.logicalBytes
+        guard !agrees, let counted = try? count(database) else { return known.filter { $0.key != gapID } }
+        try? write(counted, counters, database)
         return counted
-    }
-
-    /// Only what the counters have, too.
-    private static func isEqual(_ sum: Usage, _ counters: Usage) -> Bool {
-        sum.versions == counters.versions && sum.bytes == counters.bytes
     }
 
     private static func count(_ database: Database) throws -> [BucketID: Usage] {
@@ -52,10 +47,10 @@ enum UsageRows {
         return counted.filter { !$0.value.isEmpty }
     }
 
-    private static func write(_ counted: [BucketID: Usage], _ wanted: Usage, _ database: Database) throws {
+    private static func write(_ counted: [BucketID: Usage], _ counters: Counters, _ database: Database) throws {
         var rows = counted
-        let gap = Usage(versions: wanted.versions - counted.sum.versions, bytes: wanted.bytes - counted.sum.bytes)
-        rows[gapID] = gap
+        let sum = counted.sum
+        rows[gapID] = Usage(versions: counters.versions - sum.versions, bytes: counters.logicalBytes - sum.bytes)
         try database.execute("BEGIN IMMEDIATE")
         do {
             try database.execute("DELETE FROM usage")

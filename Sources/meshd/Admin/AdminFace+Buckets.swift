@@ -54,7 +54,10 @@ extension AdminFace {
         }
         let tenant = try tenancy(of: new.tenant, key)?.tenant
         let name = BucketName.full(new.name, of: tenant)
-        try admitBucket(name, of: tenant)
+        let (known, max) = (node.coordinator.buckets(), node.settings.bucketsMax)
+        if let sentence = node.quotas.objection(toBucket: name, among: known, max: max) {
+            throw AdminError(.conflict, "too_many_buckets", sentence)
+        }
         let bucket = Bucket.fresh(
             named: name,
             versioning: try Self.versioning(new.versioning ?? "off"),
@@ -85,19 +88,6 @@ extension AdminFace {
             throw AdminError(.conflict, "tenant_disabled", "the tenant \(named) is disabled: enable it first")
         }
         return Tenancy(tenant)
-    }
-
-    private func admitBucket(_ name: String, of tenant: String?) throws {
-        let known = node.coordinator.buckets()
-        guard !known.contains(where: { $0.name == name }) else { return }
-        if let max = node.settings.bucketsMax, known.count >= max {
-            let sentence = "there are \(known.count) buckets, and max-buckets allows \(max)"
-            throw AdminError(.conflict, "too_many_buckets", sentence)
-        }
-        if node.quotas.hasNoRoomForBucket(tenant, among: known) {
-            let sentence = "the tenant \(tenant ?? "") has as many buckets as it may have"
-            throw AdminError(.conflict, "too_many_buckets", sentence)
-        }
     }
 
     private func deleteBucket(_ bucket: Bucket, _ context: AdminContext) async throws -> Response {

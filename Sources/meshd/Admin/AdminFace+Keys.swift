@@ -10,7 +10,6 @@ extension AdminFace {
             let keys = node.accessKeys.all().filter(visible.contains)
             return try Self.yes(KeysAnswer(keys: keys.map { answer($0, context) }))
         }
-        // A body takes as long as its sender likes: who he is, is looked at behind it.
         api.post("keys") { request, context in
             try await createKey(Self.body(NewKey.self, of: request), context)
         }
@@ -23,7 +22,9 @@ extension AdminFace {
         api.patch("keys/:id") { request, context in
             let change = try await Self.body(KeyChange.self, of: request)
             let role = try Self.role(change.role, isAdmin: change.admin)
-            let key = try await update(context) { key in
+            let (id, check) = try ownKey(context)
+            let key = try await node.accessKeys.update(id) { key in
+                try check(key)
                 key.isDisabled = change.disabled ?? key.isDisabled
                 if let role { key.role = role.value }
                 key.mayCreateBuckets = change.createBuckets ?? key.mayCreateBuckets
@@ -32,25 +33,21 @@ extension AdminFace {
             return try Self.yes(answer(key, context))
         }
         api.delete("keys/:id") { _, context in
-            let id = try context.parameters.require("id")
-            let visible = try visibleKeys(context, .admin)
-            try await node.accessKeys.delete(id) { key in
-                guard visible.contains(key) else { throw AccessError.noSuchKey(id) }
-            }
+            let (id, check) = try ownKey(context)
+            try await node.accessKeys.delete(id, check)
             return try Self.yes(Nothing())
         }
         api.post("keys/:id/grant") { request, context in
             let change = try await Self.body(GrantChange.self, of: request)
             let (grant, bucket) = try await (Self.grant(change.rights), unjudgedBucket(change.bucket, of: context))
-            let known = node.accessKeys.livingBuckets.union([bucket.id])
-            let key = try await update(context) { try $0.give(grant, on: bucket, known: known) }
-            return try Self.yes(answer(key, context))
+            let (id, check) = try ownKey(context)
+            return try Self.yes(answer(await node.accessKeys.grant(grant, on: bucket, to: id, check), context))
         }
         api.post("keys/:id/revoke") { request, context in
             let change = try await Self.body(GrantChange.self, of: request)
             let (grant, bucket) = try await (Self.grant(change.rights), unjudgedBucket(change.bucket, of: context))
-            let key = try await update(context) { $0.take(grant, on: bucket.id) }
-            return try Self.yes(answer(key, context))
+            let (id, check) = try ownKey(context)
+            return try Self.yes(answer(await node.accessKeys.revoke(grant, on: bucket.id, from: id, check), context))
         }
     }
 
@@ -72,14 +69,12 @@ extension AdminFace {
         throw RoleGate.refusal(context.role, least)
     }
 
-    /// Changes the key that a call names, if it is the caller's to change.
-    private func update(_ context: AdminContext, _ change: (inout AccessKey) throws -> Void) async throws -> AccessKey {
+    /// The id of the key that a call names, and what throws unless it is the caller's to change: judged with the change,
+    /// because an id may be given to another key meanwhile.
+    private func ownKey(_ context: AdminContext) throws -> (id: String, check: (AccessKey?) throws -> Void) {
         let visible = try visibleKeys(context, .admin)
         let id = try context.parameters.require("id")
-        return try await node.accessKeys.update(id) { key in
-            guard visible.contains(key) else { throw AccessError.noSuchKey(id) }
-            try change(&key)
-        }
+        return (id, { key in guard visible.contains(key) else { throw AccessError.noSuchKey(id) } })
     }
 
     private func createKey(_ new: NewKey, _ context: AdminContext) async throws -> Response {

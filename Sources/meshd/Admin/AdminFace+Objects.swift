@@ -49,19 +49,10 @@ extension AdminFace {
         request.uri.queryParameters[name[...]].map(String.init) ?? ""
     }
 
-    /// Throws when an object of so many bytes is beyond the quota of the bucket, or of its tenant: before they come, and
-    /// once more when they are here.
+    /// Throws when an object of so many bytes is beyond the quota of the bucket, or of its tenant (`QuotaGate`).
     func admit(_ bytes: UInt64, as key: Key, into bucket: Bucket, orDiscard body: NewBody? = nil) async throws {
-        guard node.quotas.mayExceed(withBytes: bytes, in: bucket) else { return }
-        await node.lookAtUsage(noOlderThan: Node.usageNearMillis)
-        guard node.quotas.objection(toBytes: bytes, in: bucket) != nil else { return }
-        let isReplacing = bucket.versioning == .off
-        let old = isReplacing ? try await node.coordinator.find(bucket.id, key, .current, body: false) : nil
-        guard let sentence = node.quotas.objection(toBytes: bytes, in: bucket, replacing: old?.record.size) else {
-            return
-        }
-        if let body { node.coordinator.discard(body, bucket.id, key) }
-        throw AdminError(.forbidden, "quota_exceeded", sentence)
+        let sentence = try await node.quotaGate.objection(toBytes: bytes, as: key, in: bucket, orDiscard: body)
+        if let sentence { throw AdminError(.forbidden, "quota_exceeded", sentence) }
     }
 
     static func refusal(_ outcome: Outcome, _ bucket: Bucket) -> AdminError {

@@ -106,9 +106,13 @@ struct AdminFace: Sendable {
 
     private static func bytes(of request: Request) async throws -> [UInt8] {
         var request = request
-        do {
-            return Array(try await request.collectBody(upTo: 64 << 10).readableBytesView)
-        } catch {
+        return Array(try await takeIn(&request).readableBytesView)
+    }
+
+    /// The whole body of a request, which is small, or refused.
+    @discardableResult
+    static func takeIn(_ request: inout Request) async throws -> ByteBuffer {
+        do { return try await request.collectBody(upTo: 64 << 10) } catch {
             throw AdminError(.contentTooLarge, "too_large", "the request body is longer than 64 KiB or was cut off")
         }
     }

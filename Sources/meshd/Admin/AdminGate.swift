@@ -38,8 +38,6 @@ struct AdminContext: RequestContext {
 /// Takes in a request's body before anybody asks who sends it. A body takes as long as its sender likes, and what he may
 /// do is what he may do when it is here. Objects are the exception: they are as large as they like, too.
 struct BodyFirst: RouterMiddleware {
-    private static let bytesMax = 64 << 10
-
     @concurrent
     func handle(
         _ request: Request,
@@ -50,9 +48,7 @@ struct BodyFirst: RouterMiddleware {
             return try await next(request, context)
         }
         var request = request
-        do { _ = try await request.collectBody(upTo: Self.bytesMax) } catch {
-            throw AdminError(.contentTooLarge, "too_large", "the request body is longer than 64 KiB or was cut off")
-        }
+        try await AdminFace.takeIn(&request)
         return try await next(request, context)
     }
 }

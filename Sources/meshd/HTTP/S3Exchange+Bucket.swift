@@ -35,7 +35,10 @@ extension S3Exchange {
         guard region == nil || region == face.settings.region else { throw S3Error(.illegalLocationConstraint) }
         guard accessKey.allowsCreatingBuckets else { throw S3Error(.accessDenied) }
         let fullName = try fullName(name)
-        guard !isOneBucketTooMany(fullName) else { throw S3Error(.tooManyBuckets) }
+        let known = coordinator.buckets()
+        guard face.quotas.objection(toBucket: fullName, among: known, max: face.settings.bucketsMax) == nil else {
+            throw S3Error(.tooManyBuckets)
+        }
         let bucket = Bucket(
             id: .fresh(.random(in: 1 ... .max)),
             name: fullName,
@@ -54,13 +57,6 @@ extension S3Exchange {
         var head = head(200)
         head.add("Location", "/\(name)")
         try await answer(head)
-    }
-
-    private func isOneBucketTooMany(_ name: String) -> Bool {
-        let known = coordinator.buckets()
-        guard !known.contains(where: { $0.name == name }) else { return false }
-        return face.settings.bucketsMax.map { known.count >= $0 } ?? false
-            || face.quotas.hasNoRoomForBucket(accessKey.tenant, among: known)
     }
 
     func headBucket() async throws {

@@ -205,27 +205,21 @@ final class S3Exchange {
         return BucketName.full(name, of: accessKey.tenant)
     }
 
-    /// Throws when an object of so many bytes is beyond the quota of the bucket, or of its tenant: before they come, and
-    /// once more when they are here, because others may have been faster.
-    ///
-    /// A part takes the place of nothing.
+    /// Throws when an object of so many bytes is beyond the quota of the bucket, or of its tenant (`QuotaGate`).
     func admit(
         _ bytes: UInt64,
         into bucket: Bucket,
         isPart: Bool = false,
         orDiscard body: NewBody? = nil
     ) async throws {
-        guard face.quotas.mayExceed(withBytes: bytes, in: bucket) else { return }
-        await face.lookAtUsage()
-        guard face.quotas.objection(toBytes: bytes, in: bucket) != nil else { return }
-        // Who is full may still write what takes the place of something as large.
-        let isReplacing = bucket.versioning == .off && !isPart
-        let old = isReplacing ? try await coordinator.find(bucket.id, objectKey, .current, body: false, asked) : nil
-        guard let sentence = face.quotas.objection(toBytes: bytes, in: bucket, replacing: old?.record.size) else {
-            return
-        }
-        if let body { coordinator.discard(body, bucket.id, objectKey) }
-        throw S3Error(.quotaExceeded, sentence)
+        let sentence = try await face.quotaGate.objection(
+            toBytes: bytes,
+            as: objectKey,
+            in: bucket,
+            isPart: isPart,
+            orDiscard: body
+        )
+        if let sentence { throw S3Error(.quotaExceeded, sentence) }
     }
 
     /// The key of the request; operations on objects have one.

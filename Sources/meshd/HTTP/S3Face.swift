@@ -30,8 +30,7 @@ final class S3Face: ServerChildChannel {
     let tenants: RegisterTable<Tenant>
     let quotas: Quotas
     let usage: UsageLedger
-    /// Brings what quotas are judged by up to now.
-    let lookAtUsage: @Sendable () async -> Void
+    let quotaGate: QuotaGate
     /// False while the node comes into its mesh: a key that it does not have may be good.
     let knowsKeys: @Sendable () -> Bool
     /// What the mesh is called; nil: this node does not know yet.
@@ -54,7 +53,7 @@ final class S3Face: ServerChildChannel {
         tenants: RegisterTable<Tenant>,
         quotas: Quotas,
         usage: UsageLedger,
-        lookAtUsage: @escaping @Sendable () async -> Void,
+        quotaGate: QuotaGate,
         knowsKeys: @escaping @Sendable () -> Bool,
         meshPrefix: @escaping @Sendable () async -> String?,
         sendAgain: @escaping @Sendable (Record) -> Void,
@@ -69,7 +68,7 @@ final class S3Face: ServerChildChannel {
         self.tenants = tenants
         self.quotas = quotas
         self.usage = usage
-        self.lookAtUsage = lookAtUsage
+        self.quotaGate = quotaGate
         self.knowsKeys = knowsKeys
         self.meshPrefix = meshPrefix
         self.sendAgain = sendAgain

@@ -14,7 +14,7 @@ extension Node {
             tenants: tenants,
             quotas: quotas,
             usage: usage,
-            lookAtUsage: { [weak self] in await self?.lookAtUsage(noOlderThan: Node.usageNearMillis) },
+            quotaGate: quotaGate,
             knowsKeys: { [weak self] in self?.knowsKeys ?? false },
             meshPrefix: { [weak self] in try? await self?.meshPrefix() },
             sendAgain: { [weak self] in self?.cluster?.replicator.sendAgain($0) },

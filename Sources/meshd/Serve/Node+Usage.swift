@@ -9,14 +9,23 @@ extension Node {
     /// For pages of metrics.
     private static let unwatchedMillis: UInt64 = 60_000
     /// For a person: asking everybody for each of a few clicks would tell nothing new.
-    static let usageFreshMillis: UInt64 = 2_000
+    private static let freshMillis: UInt64 = 2_000
     /// For a write that may be beyond a quota.
-    static let usageNearMillis: UInt64 = 250
+    private static let nearMillis: UInt64 = 250
     /// Pages of one node: who has more does not answer.
     private static let pagesMax = 64
 
     /// Asks all nodes what they have, unless that was done so lately. Who comes while somebody asks waits for him.
-    func lookAtUsage(noOlderThan millis: UInt64 = Node.usageFreshMillis) async {
+    func lookAtUsage() async { await lookAtUsage(noOlderThan: Self.freshMillis) }
+
+    /// What both faces ask before they take in an object.
+    var quotaGate: QuotaGate {
+        QuotaGate(quotas: quotas, coordinator: coordinator) { [weak self] in
+            await self?.lookAtUsage(noOlderThan: Self.nearMillis)
+        }
+    }
+
+    func lookAtUsage(noOlderThan millis: UInt64) async {
         let now = JSON.nowMillis()
         if let looked = usage.lookedMillis, looked <= now, now < looked + millis { return }
         let look = usageLook.withLock { running in

@@ -64,7 +64,7 @@ extension AdminFace {
     /// Looked at once more when it is disabled: nothing comes to it from then on. If it stays, it is as before.
     private func deleteTenant(_ name: String) async throws -> Response {
         // One that this build cannot read is nobody's any more.
-        guard !node.tenants.unreadable.contains(name) else {
+        guard !node.tenants.isUnreadable(name) else {
             try demandEmpty(name)
             try await node.tenants.delete(name)
             return try Self.yes(Nothing())

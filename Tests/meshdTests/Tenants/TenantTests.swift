@@ -314,7 +314,7 @@ import Testing
             #expect(try await bench.ask(session, upload, "x") == "403 quota_exceeded")
             #expect(try await root.code(.DELETE, "/plain/a") == "204")
             // What went is seen by the next look, which it takes to refuse a write.
-            try await Task.sleep(for: .milliseconds(Int(Node.usageNearMillis) + 50))
+            await bench.live.node.lookAtUsage(noOlderThan: 0)
             #expect(try await root.code(.PUT, "/plain/c", "x") == "200")
             let shown = try await bench.call(.GET, "buckets/plain", as: BucketAnswer.self)
             #expect(shown.usage?.objects == 2 && shown.usage?.complete == true, "\(shown)")
