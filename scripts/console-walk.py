@@ -3,10 +3,10 @@
 
 Signs in (once wrongly), makes a bucket, uploads and downloads, looks where a key is, makes and deletes an access key
 after its holder has looked around as a user, a viewer and an operator, makes a tenant whose admin works in it until
-it is disabled, sends one bucket to another one, changes a weight, pauses and resumes, makes a node package, lets a
-node play dead and asks all nodes how they are, kills one and sees it dead, and signs out. With --pictures it leaves a
-screenshot of every page, wide and narrow. Exits with 0 when everything was as it should be and the browser complained
-of nothing.
+it is disabled, sends one bucket to another one, moves a bucket to one node and back, changes a weight, pauses and
+resumes, makes a node package, lets a node play dead and asks all nodes how they are, kills one and sees it dead, and
+signs out. With --pictures it leaves a screenshot of every page, wide and narrow. Exits with 0 when everything was as
+it should be and the browser complained of nothing.
 
     console-walk.py --url http://127.0.0.1:9001 --s3 http://127.0.0.1:9000 --access-key K --secret-key S
         [--kill NAME=PID] [--pictures DIR]
@@ -30,6 +30,7 @@ REFUSED = re.compile("status of 40[01] ")
 BUCKET = "made-by-the-walk"
 TENANT = "tenant-of-the-walk"
 SOURCE, COPY = "sent-by-the-walk", "got-by-the-walk"
+MOVED = "moved-by-the-walk"
 # A name that is markup: everywhere in the console it has to stay text.
 EVIL = "<img src=x onerror=alert(1)>.txt"
 
@@ -91,6 +92,14 @@ def delete_bucket(page, name, keys=()):
     page.wait_for_selector(f'a:text-is("{name}")', state="detached")
 
 
+def check_object(page, path):
+    """On the page of its bucket: what was uploaded from here can be read."""
+    with page.expect_download() as download:
+        page.click(f'a:text-is("{os.path.basename(path)}")')
+    with open(download.value.path(), "rb") as got, open(path, "rb") as sent:
+        assert got.read() == sent.read(), "what was downloaded is not what was uploaded"
+
+
 def storage(page, folder):
     make_bucket(page, BUCKET)
     large, evil = os.path.join(folder, "large.bin"), os.path.join(folder, EVIL)
@@ -100,10 +109,7 @@ def storage(page, folder):
         file.write(b"text")
     page.set_input_files("input[type=file]", [large, evil])
     page.wait_for_selector(f'[aria-label="Delete {EVIL}"]')
-    with page.expect_download() as download:
-        page.click('a:text-is("large.bin")')
-    with open(download.value.path(), "rb") as got, open(large, "rb") as sent:
-        assert got.read() == sent.read(), "what was downloaded is not what was uploaded"
+    check_object(page, large)
     page.click('[aria-label="Where is large.bin"]')
     page.wait_for_selector(".arc.lit")
     page.go_back()
@@ -329,8 +335,62 @@ def replication(page, folder, endpoint):
     delete_key(page, made)
 
 
+def moves(page, folder):
+    """A bucket to one node, by the keyboard, and back to all: what is in it can be read on the way and there."""
+    make_bucket(page, MOVED)
+    upload(page, folder, "moved.bin", 200_000)
+    card = "[aria-labelledby=place-title]"
+
+    def move(before, choose, warning):
+        page.click("nav >> text=Storage")
+        page.click(f'[aria-label="Where {MOVED} is: {before}"]')
+        page.focus(f"{card} >> text=Move…")
+        page.keyboard.press("Enter")
+        choose()
+        fits(page, "where a bucket shall be")
+        # What would move is told first.
+        page.click(f"{card} >> text=Preview")
+        page.wait_for_selector("dialog >> text=/would move/")
+        if warning:
+            page.wait_for_selector(f"dialog .warning >> text={warning}")
+        page.click('dialog >> button:text-is("Move")')
+        page.wait_for_selector("text=The page Movements shows how far it is.")
+        page.wait_for_selector("dialog", state="detached")
+        assert page.evaluate("document.activeElement.id") == "move", "the keyboard has lost its place"
+
+    def check(place):
+        for is_there in [False, True]:
+            if is_there:
+                page.click("nav >> text=Storage")
+                page.click(f'[aria-label^="Where {MOVED} is: "]')
+                page.wait_for_selector(f'{card} p:text-is("On {place}.")', timeout=60_000)
+            page.click(f'a:text-is("{MOVED}")')
+            check_object(page, os.path.join(folder, "moved.bin"))
+
+    def one_node():
+        page.focus(f"{card} [value=everywhere]")
+        page.keyboard.press("ArrowRight")
+        assert page.is_disabled(f"{card} >> text=Preview"), "a bucket may go nowhere"
+        page.check(f"{card} [type=checkbox] >> nth=1")
+
+    page.click("nav >> text=Nodes")
+    page.wait_for_selector("tbody th a")
+    name = sorted(page.locator("tbody th a").all_text_contents())[1]
+    move("all nodes", one_node, "gone when the disk that holds it is")
+    check(name)
+    move(name, lambda: page.check(f"{card} [value=everywhere]"), None)
+    check("all nodes")
+    delete_bucket(page, MOVED, ["moved.bin"])
+
+
 def orders(page):
     page.click("nav >> text=Nodes")
+    page.click("[aria-label^='Orders for'] >> nth=0")
+    page.click('dialog >> button:text-is("Name and notes")')
+    page.fill("dialog [name=notes]", "rack=3; owner=<b>Ada</b>")
+    page.click('dialog >> button:text-is("Save")')
+    page.wait_for_selector("text=It is noted.")
+    page.wait_for_selector("dialog", state="detached")
     page.click("[aria-label^='Orders for'] >> nth=0")
     page.click('dialog >> button:has-text("Weight and zone")')
     weight = int(page.input_value("dialog [name=weight]"))
@@ -437,6 +497,7 @@ def main():
         tenants(page, browser, base, folder, complaints)
         if args.s3:
             replication(page, folder, args.s3.rstrip("/"))
+        moves(page, folder)
         orders(page)
         package(page)
         if args.kill:

@@ -7,6 +7,9 @@ screenshots of every step, wide and narrow. Exits with 0 when everything was as 
 of nothing.
 
     wizard-walk.py --node http://127.0.0.1:9001=DIR1 --node URL2=DIR2 --node URL3=DIR3 --pid FILE --hold FILE
+    wizard-walk.py --back --node http://127.0.0.1:9001=DIR1
+
+With --back the first of three nodes goes on alone, with what the others had.
 
 DIR is a node's data directory, for its first key. FILE of --pid holds the process id of the third node, which somebody
 starts again when it ends, unless the FILE of --hold is there. Needs PyPI's playwright and Debian's chromium.
@@ -115,16 +118,88 @@ def begin(page, pictures=None):
     page.click('button.primary:text-is("Enable mesh")')
 
 
+def back(page, first, pictures):
+    """Fewer nodes: the first one stays, and has everything."""
+    name = os.path.basename(first.directory)
+    page.goto(first.base + "#/mesh")
+    page.check("[name=mode][value=standalone]")
+    page.wait_for_selector("text=Which node stays?")
+    page.check(f'li:has(b:text-is("{name}")) [name=staying]')
+    pictures.take("8-fewer")
+    page.click('button:text-is("Preview")')
+    page.click('dialog >> button:text-is("Go back")')
+    page.wait_for_selector("dialog", state="detached")
+    end = time.monotonic() + 120
+    while True:
+        answer = page.evaluate("fetch('/api/v1/cluster/status').then((answer) => answer.json())")
+        # The others are there still, and members of nothing.
+        if answer["data"]["mode"] == "standalone" and answer["data"]["health"] == "healthy":
+            break
+        assert time.monotonic() < end, f"the mesh is still there: {answer['data']['sentence']}"
+        time.sleep(0.5)
+
+
+def forward(page, browser, pictures, first, others, args):
+    """From one node to three, with a wrong code and a death on the way."""
+    second, third = others
+    names = [os.path.basename(node.directory) for node in others]
+    page.click("main >> text=Enable mesh")
+    page.check("[name=mode][value=scaleout]")
+    pictures.take("1-mode")
+    page.click('button:text-is("Next")')
+    codes = [second.code(browser), third.code(browser)]
+    wrong = "0000 0000" if codes[1] != "0000 0000" else "0000 0001"
+    choose(page, names, [codes[0], wrong])
+    pictures.take("2-nodes")
+    begin(page, pictures)
+    page.wait_for_selector("[role=alert] >> text=this is not the code")
+    pictures.take("2-wrong-code")
+    assert second.code(browser) == codes[0], "a wrong code of one node touched another one"
+    print("wizard: a wrong code is refused, and nothing is begun")
+
+    page.fill(f"[name=code-{names[1]}]", codes[1])
+    open(args.hold, "w").close()
+    begin(page)
+    # From the token to the last copy it can be less than a look at the page.
+    end = time.monotonic() + 60
+    while not os.path.exists(os.path.join(third.directory, "invitation")):
+        assert time.monotonic() < end, "the third node got no token"
+        time.sleep(0.02)
+    with open(args.pid) as file, contextlib.suppress(ProcessLookupError):
+        os.kill(int(file.read()), signal.SIGKILL)
+    page.wait_for_selector(f'.stages li:has(b:text-is("{names[1]}")) >> text=/starts anew|joined|copies/', timeout=60_000)
+    pictures.take("5-activation")
+    page.wait_for_selector("text=It failed", timeout=240_000)
+    pictures.take("6-failure")
+    assert second.code(browser) != "", "the second node is in its mesh of one again"
+    page.reload()
+    page.wait_for_selector("text=It failed")
+    print("wizard: a node died on the way, and everything is as before")
+
+    os.unlink(args.hold)
+    codes = [second.code(browser), third.code(browser, 120)]
+    page.click('button:text-is("Retry")')
+    choose(page, names, codes)
+    begin(page)
+    page.wait_for_selector("text=The mesh is active", timeout=240_000)
+    pictures.take("7-success")
+    page.click('button:text-is("To the dashboard")')
+    page.wait_for_selector(".hero.good", timeout=60_000)
+    print("wizard: three nodes are one mesh")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--node", action="append", required=True)
-    parser.add_argument("--pid", required=True)
-    parser.add_argument("--hold", required=True)
+    parser.add_argument("--pid")
+    parser.add_argument("--hold")
+    parser.add_argument("--back", action="store_true")
     parser.add_argument("--pictures")
     parser.add_argument("--browser", default=CHROMIUM)
     args = parser.parse_args()
-    first, second, third = [Node(text) for text in args.node]
-    names = [os.path.basename(node.directory) for node in (second, third)]
+    first, *others = [Node(text) for text in args.node]
+    if not args.back and (len(others) != 2 or not args.pid or not args.hold):
+        parser.error("name three nodes, --pid and --hold, or --back and one node")
     refused = sibling("console-walk").REFUSED
     complaints = []
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
@@ -135,49 +210,11 @@ def main():
                 and "status of 422" not in message.text and complaints.append(message.text))
         pictures = Pictures(page, args.pictures)
         first.open(page)
-        page.click("main >> text=Enable mesh")
-        page.check("[name=mode][value=scaleout]")
-        pictures.take("1-mode")
-        page.click('button:text-is("Next")')
-        codes = [second.code(browser), third.code(browser)]
-        wrong = "0000 0000" if codes[1] != "0000 0000" else "0000 0001"
-        choose(page, names, [codes[0], wrong])
-        pictures.take("2-nodes")
-        begin(page, pictures)
-        page.wait_for_selector("[role=alert] >> text=this is not the code")
-        pictures.take("2-wrong-code")
-        assert second.code(browser) == codes[0], "a wrong code of one node touched another one"
-        print("wizard: a wrong code is refused, and nothing is begun")
-
-        page.fill(f"[name=code-{names[1]}]", codes[1])
-        open(args.hold, "w").close()
-        begin(page)
-        # From the token to the last copy it can be less than a look at the page.
-        end = time.monotonic() + 60
-        while not os.path.exists(os.path.join(third.directory, "invitation")):
-            assert time.monotonic() < end, "the third node got no token"
-            time.sleep(0.02)
-        with open(args.pid) as file, contextlib.suppress(ProcessLookupError):
-            os.kill(int(file.read()), signal.SIGKILL)
-        page.wait_for_selector(f'.stages li:has(b:text-is("{names[1]}")) >> text=/starts anew|joined|copies/', timeout=60_000)
-        pictures.take("5-activation")
-        page.wait_for_selector("text=It failed", timeout=240_000)
-        pictures.take("6-failure")
-        assert second.code(browser) != "", "the second node is in its mesh of one again"
-        page.reload()
-        page.wait_for_selector("text=It failed")
-        print("wizard: a node died on the way, and everything is as before")
-
-        os.unlink(args.hold)
-        codes = [second.code(browser), third.code(browser, 120)]
-        page.click('button:text-is("Retry")')
-        choose(page, names, codes)
-        begin(page)
-        page.wait_for_selector("text=The mesh is active", timeout=240_000)
-        pictures.take("7-success")
-        page.click('button:text-is("To the dashboard")')
-        page.wait_for_selector(".hero.good", timeout=60_000)
-        print("wizard: three nodes are one mesh")
+        if args.back:
+            back(page, first, pictures)
+            print("wizard: one node again, and it is healthy")
+        else:
+            forward(page, browser, pictures, first, others, args)
         sibling("console-walk").storage(page, folder)
         browser.close()
     for complaint in complaints:

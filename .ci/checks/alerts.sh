@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The alert rules load in Prometheus: its own tool reads them.
+# The alert rules load in Prometheus, and it understands what the panels of the dashboard ask: its own tool reads both.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -17,3 +17,19 @@ if ! command -v promtool >/dev/null; then
     exit 0
 fi
 promtool check rules packaging/alerts.yml
+
+rules=$(mktemp --suffix=.yml)
+trap 'rm -f "$rules"' EXIT
+python3 - packaging/dashboard.json >"$rules" <<'END'
+import json, sys
+
+asked = [target["expr"] for panel in json.load(open(sys.argv[1]))["panels"] for target in panel.get("targets", [])]
+known = {"$job": "meshd", "$instance": ".*", "$__rate_interval": "5m"}
+rules = []
+for number, expression in enumerate(asked):
+    for name, value in known.items():
+        expression = expression.replace(name, value)
+    rules.append({"record": f"panel:{number}", "expr": expression})
+print(json.dumps({"groups": [{"name": "panels", "rules": rules}]}))
+END
+promtool check rules "$rules"

@@ -18,9 +18,12 @@ trap 'rm -rf "$work"' EXIT
 usual=kill,restart,stop,blackout,powercut,isolate,oneway,lossy,partition
 if [ "$(id -u)" -ne 0 ]; then usual=all; fi
 
+# With the new seed buckets move meanwhile.
+moves=
 for seed in 42 "${SEED:-$((RANDOM * 32768 + RANDOM))}"; do
     echo "chaos: seed $seed"
-    "$CHAOS" run --meshd "$MESHD" --nodes 5 --minutes "${MINUTES:-2.5}" --faults "${FAULTS:-$usual}" --rate 120 --seed "$seed" \
+    "$CHAOS" run --meshd "$MESHD" --nodes 5 --minutes "${MINUTES:-2.5}" --faults "${FAULTS:-$usual}" --rate 120 --seed "$seed" $moves \
         --dir "$work/nodes-$seed" --report "$work/report-$seed"
     rm -rf "$work/nodes-$seed"
+    moves=--moves
 done

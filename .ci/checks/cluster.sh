@@ -172,6 +172,17 @@ listed 4
 same 4
 say "n4 joined with one token and holds its share"
 
+"$MESHD" bucket move walk --nodes n2,n3,n4 --wait --data-dir "$dir/n1" >/dev/null
+json "sorted(h['name'] for h in it['holders']) == ['n2', 'n3', 'n4'] and it['whole'] == 3" \
+    where walk/large --data-dir "$dir/n1" || fail "the moved bucket is not where it is to be"
+files moved 20 5000
+s3 1 cp --quiet --recursive "$work/files/moved" s3://walk/moved
+listed 1
+same 1
+"$MESHD" bucket move walk --everywhere --wait --data-dir "$dir/n1" >/dev/null
+same 4
+say "the bucket moved to three of the four nodes and back"
+
 "$MESHD" node drain n2 --data-dir "$dir/n1" >/dev/null
 until_true 120 holds n2 0 0
 until_true 30 holds n1 0.99 1.01

@@ -32,10 +32,12 @@ work=$(mktemp -d)
 port=${PORT:-$((20000 + RANDOM % 1000 * 10))}
 mkdir "$work/mesh"
 keepers=()
+cluster=
 finish() {
     local result=$? keeper file
     touch "$work/stop"
     for file in "$work"/mesh/*.pid; do kill "$(cat "$file")" 2>/dev/null || true; done
+    if [ -n "$cluster" ]; then kill "$cluster" 2>/dev/null || true; wait "$cluster" 2>/dev/null || true; fi
     for keeper in "${keepers[@]}"; do wait "$keeper" 2>/dev/null || true; done
     if [ "$result" -ne 0 ]; then tail -n 5 "$work"/mesh/*.log || true; fi
     rm -rf "$work"
@@ -84,3 +86,12 @@ value() { sed -n 's/.*"'"$1"'" *: *"\([^"]*\)".*/\1/p' "$work/mesh/n1/root-key.j
 touch "$work/mesh/n3.hold"
 "$venv/bin/python" scripts/console-walk.py --url "http://127.0.0.1:$((port + 1))" --s3 "http://127.0.0.1:$port" \
     "${pictures[@]}" --access-key "$(value accessKey)" --secret-key "$(value secretKey)" --kill "n3=$(cat "$work/mesh/n3.pid")"
+# Three nodes that are one mesh go back to one.
+DIR="$work/back" PORT=$((port + 40)) scripts/cluster.sh --meshd "$MESHD" >"$work/back.log" 2>&1 &
+cluster=$!
+until grep -q 'nodes are up' "$work/back.log"; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 240 ] || { cat "$work/back.log"; exit 1; }
+    sleep 0.5
+done
+"$venv/bin/python" scripts/wizard-walk.py --back --node "http://127.0.0.1:$((port + 41))=$work/back/n1" "${pictures[@]}"

@@ -108,6 +108,31 @@ import Testing
         }
     }
 
+    @Test("a bucket moves to one of three kinds of places, and in a mesh of one to none")
+    func moves() async throws {
+        try await LiveNode.run(environment: Self.environment) { live in
+            let new = try JSON.bytes(NewBucket(name: "photos"))
+            _ = try await live.client().call(.POST, "buckets", body: new, as: BucketAnswer.self)
+            let path = "POST /api/v1/buckets/photos/move"
+            for (line, body, status, text) in [
+                (path, "{}", 400, "everywhere: true"), (path, "{\"everywhere\":false}", 400, "everywhere: true"),
+                (path, "{\"nodes\":[\"n1\"],\"zones\":[\"a\"]}", 400, "everywhere: true"),
+                (path, "{\"nodes\":[]}", 400, "1 to 32 nodes"), (path, "{\"zones\":[]}", 400, "1 to 32 zones"),
+                (path, "{\"nodes\":[\"nobody\"]}", 404, "nobody"), (path, "{\"node\":[\"n1\"]}", 400, "node"),
+                (path, "{\"nodes\":[\"n1\"]}", 409, "There is one node"),
+                (path + "?dry-run=true", "{\"nodes\":[\"n1\"]}", 409, "There is one node"),
+                (path, "{\"everywhere\":true}", 200, "so already"),
+                (path + "?dry-run=true", "{\"everywhere\":true}", 200, "nothing would move"),
+                ("POST /api/v1/buckets/none/move", "{\"everywhere\":true}", 404, "no_such_bucket"),
+            ] as [(String, String, Int, String)] {
+                let answer = try await live.request(line, token: Self.token, body: body)
+                #expect(answer.status == status && answer.body.contains(text), "\(line) \(body) \(answer)")
+            }
+            let shown = try await live.client().call(.GET, "buckets/photos", as: BucketAnswer.self)
+            #expect(shown.place == nil && shown.moving == nil)
+        }
+    }
+
     @Test("a bucket is made with copies, gets another number, and says what it wants and has")
     func copies() async throws {
         try await LiveNode.run(environment: Self.environment) { live in

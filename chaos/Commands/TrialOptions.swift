@@ -15,6 +15,9 @@ struct TrialOptions: ParsableArguments {
     @Flag(help: "Meanwhile one node comes and another is drained and goes, again and again.")
     var churn = false
 
+    @Flag(help: "Meanwhile buckets move to chosen nodes and back, again and again.")
+    var moves = false
+
     @Option(help: "Clients at once.")
     var clients = 12
 
@@ -28,6 +31,7 @@ struct TrialOptions: ParsableArguments {
         guard (1...16).contains(nodes) else { throw ValidationError("--nodes must be 1 to 16") }
         guard (1...96).contains(clients) else { throw ValidationError("--clients must be 1 to 96") }
         guard (1...100_000).contains(rate) else { throw ValidationError("--rate must be 1 to 100000") }
+        guard !moves || nodes > 3 else { throw ValidationError("--moves needs four nodes") }
         guard !churn || nodes > 1 else { throw ValidationError("--churn needs two nodes") }
         guard try !FaultKind.list(faults).contains(.upgrade) || meshdNext != nil else {
             throw ValidationError("the fault upgrade needs --meshd-next, the build that nodes change to and back from")
@@ -56,6 +60,7 @@ struct TrialOptions: ParsableArguments {
             faults: possible,
             leftOut: wanted.filter { !possible.contains($0) },
             hasChurn: churn,
+            hasMoves: moves,
             diskBytesMax: diskMax.bytes,
             next: next
         )

@@ -17,7 +17,7 @@ struct MeshTrial: Sendable {
     struct Settings: Sendable, Codable {
         /// What a person can ask for, and a replay asks for again. What only a hunt for a bug sets is left out.
         private enum CodingKeys: String, CodingKey {
-            case nodes, seconds, clients, rate, faults, leftOut, hasChurn, diskBytesMax, next
+            case nodes, seconds, clients, rate, faults, leftOut, hasChurn, hasMoves, diskBytesMax, next
         }
 
         var nodes: Int
@@ -29,6 +29,8 @@ struct MeshTrial: Sendable {
         /// What was asked for and cannot be done by this user.
         var leftOut: [FaultKind] = []
         var hasChurn: Bool
+        /// Nil in reports of older builds.
+        var hasMoves: Bool?
         var diskBytesMax: Int
         /// The second build of an upgrade.
         var next: String?
@@ -46,6 +48,7 @@ struct MeshTrial: Sendable {
         var text: String {
             let names = faults.isEmpty ? "none" : faults.map(\.rawValue).joined(separator: ", ")
             return "\(nodes) nodes, \(seconds) s, faults: \(names)\(hasChurn ? ", churn" : "")"
+                + (hasMoves == true ? ", moves" : "")
         }
 
         /// What to type to have the same again.
@@ -54,7 +57,7 @@ struct MeshTrial: Sendable {
             let minutes = seconds % 60 == 0 ? "\(seconds / 60)" : "\(Double(seconds) / 60)"
             return
                 "chaos run --nodes \(nodes) --minutes \(minutes) --seed \(seed) --faults \(names) --clients \(clients) "
-                + "--rate \(rate)\(hasChurn ? " --churn" : "")\(next.map { " --meshd-next \($0)" } ?? "")"
+                + "--rate \(rate)\(hasChurn ? " --churn" : "")\(hasMoves == true ? " --moves" : "")\(next.map { " --meshd-next \($0)" } ?? "")"
         }
     }
 
@@ -118,6 +121,10 @@ struct MeshTrial: Sendable {
                 let plan = FaultPlan(seed: run.seed, kinds: settings.faults, millis: settings.faultMillis)
                 await attempt("faults") { try await driver.work(plan) }
             }
+            if settings.hasMoves == true {
+                let moves = Moves(cluster: cluster, course: course, verdict: run.verdict)
+                tasks.addTask { await attempt("moves") { try await moves.work(seed: run.seed) } }
+            }
             if settings.hasChurn { tasks.addTask { await attempt("churn") { try await churn.work() } } }
             var shown = begin
             while course.goesOn, Clock.nanoseconds() < deadline {
@@ -135,7 +142,11 @@ struct MeshTrial: Sendable {
         guard cluster.nodes.contains(where: \.isServing) else { return }
         run.diary.enter("reading back")
         say("load and faults are over; everything is read back")
-        let convergence = Convergence(cluster: cluster, verdict: run.verdict)
+        let convergence = Convergence(
+            cluster: cluster,
+            verdict: run.verdict,
+            hasMoves: settings.hasMoves == true
+        )
         // Reading everything would mend what it finds.
         if settings.hintsSuffice { try await convergence.judgeHints() }
         await workforce.inspect()

@@ -83,8 +83,8 @@ final class Coverages: Sendable {
         let coverage: Coverage
     }
 
-    /// Buckets want few different numbers of copies.
-    private static let knownMax = 4
+    /// Buckets are on few choices of nodes, with few different numbers of copies.
+    private static let knownMax = 2 * Pool.countMax
     private let known = Mutex<[Known]>([])
 
     func whole(_ layout: Layout, copies: CopySpan) -> Coverage {

@@ -40,13 +40,32 @@ package enum LayoutNews {
         for member in before.members where now.member(member.node) == nil && before.member(member.node) == member {
             add(member.node, "has no place in the layout any more")
         }
-        if now.copies != before.copies {
-            let text = "numbers of copies of buckets change, epoch \(now.epoch)"
-            drafts.append(EventDraft(.layout, .note, text))
+        func aim(_ entry: BucketSpread, _ layout: Layout) -> Spread {
+            layout.span(of: entry.bucket, base: entry.base).next
+        }
+        if now.isJoint {
+            // Mentions that go are of buckets that are gone.
+            let changed = now.spreads.filter { $0.next != aim($0, before) }
+            let moved = Set(changed.filter { $0.next.pool != aim($0, before).pool }.map(\.bucket))
+            if !moved.isEmpty {
+                let verb = moved.count == 1 ? "moves" : "move"
+                let buckets = Wording.count(moved.count, "bucket", "buckets")
+                let text = "\(buckets) \(verb) to other nodes, epoch \(now.epoch)"
+                drafts.append(EventDraft(.layout, .note, text))
+            }
+            if changed.contains(where: { !moved.contains($0.bucket) }) {
+                drafts.append(EventDraft(.layout, .note, "numbers of copies of buckets change, epoch \(now.epoch)"))
+            }
+        } else if !before.isJoint, now.spreads.contains(where: { !before.spreads.contains($0) }) {
+            drafts.append(EventDraft(.layout, .note, "numbers of copies of buckets change, epoch \(now.epoch)"))
         }
         if now.isJoint, now.next != before.next {
-            let many = Wording.count(LayoutMovement(now).movedCopies, "copy of a partition", "copies of partitions")
-            drafts.append(EventDraft(.layout, .note, "data moves: \(many), epoch \(now.epoch)"))
+            let copies = LayoutMovement(now).movedCopies
+            let many = Wording.count(copies, "copy of a partition", "copies of partitions")
+            // Where only buckets move, that was said.
+            if copies > 0 || now.spreads == before.spreads {
+                drafts.append(EventDraft(.layout, .note, "data moves: \(many), epoch \(now.epoch)"))
+            }
         } else if before.isJoint, !now.isJoint {
             drafts.append(EventDraft(.layout, .note, "the change is over: nothing moves, epoch \(now.epoch)"))
         }

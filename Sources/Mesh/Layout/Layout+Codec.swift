@@ -5,20 +5,25 @@ internal import Swim
 /// A layout as bytes: the value of the row `layout`, and what nodes send each other.
 ///
 /// `version 2 | lineage 8 | epoch 8 | origin 8 | settled 8 | members 1 + each | table | joint 0 or 1 + table | fences |
-/// departed 1 + each (node 16, store 8) | copies 2 + each (bucket 8, base 1, now 1, next 1)`. Version 1 had no copies.
+/// departed 1 + each (node 16, store 8) | spreads 2 + each (bucket 8, base 1, copies now 1, next 1)`. Version 1 had no
+/// spreads. In version 3, which is written only where there are pools, a spread names its pools behind that (now 1, next 1),
+/// and pools follow: `1 + each (id 1, kind of scope 1, scope 1 + each (node 16 or zone 1+n), tables 1: 1 now, 2 next, both
+/// | each width 1 and slots)`.
 /// A member is `node 16 | store 8 | since 8 | weight 4 | state 1 | zone 1+n`, a table `width 1
 /// | slots 1,024 × width | voters 1+n`, a fence how many epochs ago it was, seven bits to a byte, low ones first.
 /// Numbers are big-endian. Three nodes take about 5 kB, the largest layout less than `bytesMax`.
 extension Layout {
-    package static let bytesMax = 64 << 10
+    package static let bytesMax = 160 << 10
     private static let version: UInt8 = 2
+    private static let versionWithPools: UInt8 = 3
     /// Beside the width: the last slots are witnesses.
     private static let witnessMark: UInt8 = 0x80
 
     package var encoded: ByteBuffer {
         var out = ByteBuffer()
         out.reserveCapacity(2048 + (current.width + (next?.width ?? 0)) * Partition.count)
-        out.writeInteger(Self.version)
+        let hasPools = !pools.isEmpty
+        out.writeInteger(hasPools ? Self.versionWithPools : Self.version)
         for word in [lineage, epoch, origin, settled] { out.writeInteger(word) }
         out.writeInteger(UInt8(members.count))
         for member in members {
@@ -48,11 +53,13 @@ extension Layout {
             out.writeInteger(store.node.low)
             out.writeInteger(store.storeID)
         }
-        out.writeInteger(UInt16(copies.count))
-        for entry in copies {
+        out.writeInteger(UInt16(spreads.count))
+        for entry in spreads {
             out.writeInteger(entry.bucket.rawValue)
-            out.writeMultipleIntegers(UInt8(entry.base), UInt8(entry.now), UInt8(entry.next))
+            out.writeMultipleIntegers(UInt8(entry.base), UInt8(entry.now.copies), UInt8(entry.next.copies))
+            if hasPools { out.writeMultipleIntegers(entry.now.pool.rawValue, entry.next.pool.rawValue) }
         }
+        if hasPools { PoolCodec.write(pools, into: &out) }
         return out
     }
 
@@ -67,7 +74,7 @@ extension Layout {
     package init?(encoded bytes: ByteBuffer) {
         guard bytes.readableBytes <= Self.bytesMax else { return nil }
         var rest = bytes
-        guard let version = rest.readInteger(as: UInt8.self), (1...Self.version).contains(version),
+        guard let version = rest.readInteger(as: UInt8.self), (1...Self.versionWithPools).contains(version),
             let (lineage, epoch, origin, settled) = rest.readMultipleIntegers(
                 as: (UInt64, UInt64, UInt64, UInt64).self
             ),
@@ -81,7 +88,12 @@ extension Layout {
             next = table
         }
         guard let fences = Self.readFences(&rest, epoch), let departed = Self.readDeparted(&rest),
-            let copies = version == 1 ? [] : Self.readCopies(&rest, isJoint: isJoint == 1), rest.readableBytes == 0
+            let spreads = version == 1
+                ? [] : Self.readSpreads(&rest, isJoint: isJoint == 1, hasPools: version == Self.versionWithPools),
+            let pools = version == Self.versionWithPools
+                ? PoolCodec.read(&rest, members: members.count, isJoint: isJoint == 1) : [],
+            rest.readableBytes == 0, version != Self.versionWithPools || !pools.isEmpty,
+            PoolCodec.areKnown(spreads, pools, isJoint: isJoint == 1)
         else { return nil }
         self.init(
             epoch: epoch,
@@ -93,7 +105,8 @@ extension Layout {
             next: next,
             fences: fences,
             departed: departed,
-            copies: copies
+            spreads: spreads,
+            pools: pools
         )
     }
 
@@ -134,13 +147,7 @@ extension Layout {
             let voters = rest.readBytes(length: count)
         else { return nil }
         let table = SlotTable(width: width, slots: slots, voters: voters, hasWitness: hasWitness)
-        for number in 0..<Partition.all {
-            let list = table.list(Partition(number: UInt16(number)))
-            for (index, entry) in zip(list.indices, list) where entry != SlotTable.none {
-                guard entry < members, !list[..<index].contains(entry) else { return nil }
-            }
-        }
-        return table
+        return table.isPossible(members: members) ? table : nil
     }
 
     private static func readFences(_ rest: inout ByteBuffer, _ epoch: UInt64) -> [UInt64]? {
@@ -173,20 +180,37 @@ extension Layout {
         return departed
     }
 
-    private static func readCopies(_ rest: inout ByteBuffer, isJoint: Bool) -> [BucketCopies]? {
-        guard let count = rest.readInteger(as: UInt16.self), count <= BucketCopies.countMax else { return nil }
-        var copies: [BucketCopies] = []
+    private static func readSpreads(_ rest: inout ByteBuffer, isJoint: Bool, hasPools: Bool) -> [BucketSpread]? {
+        guard let count = rest.readInteger(as: UInt16.self), count <= BucketSpread.countMax else { return nil }
+        var spreads: [BucketSpread] = []
         for _ in 0..<count {
             guard let (id, base, now, next) = rest.readMultipleIntegers(as: (UInt64, UInt8, UInt8, UInt8).self),
                 [base, now, next].allSatisfy({ BucketSettings.copiesChoices.contains(Int($0)) }),
-                isJoint || now == next
+                let pools = hasPools ? rest.readMultipleIntegers(as: (UInt8, UInt8).self) : (0, 0)
             else { return nil }
-            let bucket = BucketID(rawValue: id)
-            guard bucket == bucket.within(.object), bucket.space == .object,
-                copies.last.map({ $0.bucket.rawValue < id }) ?? true
+            let entry = BucketSpread(
+                bucket: BucketID(rawValue: id),
+                base: Int(base),
+                now: Spread(copies: Int(now), pool: PoolID(rawValue: pools.0)),
+                next: Spread(copies: Int(next), pool: PoolID(rawValue: pools.1))
+            )
+            guard isJoint || entry.now == entry.next, entry.bucket == entry.bucket.within(.object),
+                entry.bucket.space == .object, spreads.last.map({ $0.bucket.rawValue < id }) ?? true
             else { return nil }
-            copies.append(BucketCopies(bucket: bucket, base: Int(base), now: Int(now), next: Int(next)))
+            spreads.append(entry)
         }
-        return copies
+        return spreads
+    }
+}
+
+extension SlotTable {
+    /// Whether every entry is one of so many members, and none is twice in a list.
+    func isPossible(members: Int) -> Bool {
+        (0..<(voters.isEmpty ? Partition.count : Partition.all)).allSatisfy { number in
+            let list = list(Partition(number: UInt16(number)))
+            return zip(list.indices, list).allSatisfy { index, entry in
+                entry == Self.none || (entry < members && !list[..<index].contains(entry))
+            }
+        }
     }
 }

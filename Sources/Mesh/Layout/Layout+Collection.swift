@@ -11,19 +11,11 @@ extension Layout {
     package func collected(_ highest: UInt64) -> Layout? {
         // Far from the end of what a stamp can say: no single clock can bring all keys there.
         guard !isJoint, isSole == nil, max(settled, highest) < UInt64.max / 2 else { return nil }
-        let epoch = epoch + 1
-        return Layout(
-            epoch: epoch,
-            lineage: lineage,
-            origin: origin,
+        // Small state keeps its tombstones, and its operations need not begin again.
+        return with(
+            epoch: epoch + 1,
             settled: max(settled + 1, highest),
-            members: members,
-            current: current,
-            next: nil,
-            // Small state keeps its tombstones, and its operations need not begin again.
-            fences: (0..<Partition.all).map { $0 == Int(Partition.system.number) ? fences[$0] : epoch },
-            departed: departed,
-            copies: copies
+            fences: fencesOfObjects(epoch + 1)
         )
     }
 
@@ -31,12 +23,19 @@ extension Layout {
     package func isCollection(of former: Layout) -> Bool {
         !isJoint && !former.isJoint && lineage == former.lineage && epoch == former.epoch + 1
             && settled > former.settled && members == former.members && current == former.current
-            && departed == former.departed && copies == former.copies
+            && departed == former.departed && spreads == former.spreads && pools == former.pools
     }
 
-    /// Who looks for tombstones to collect in the partition: its first holder. Nil: nobody can, a holder is lost.
-    func lister(of partition: Partition) -> NodeID? {
-        let holders = holders(of: partition, copies: SlotTable.widthMax).current
-        return holders.contains(HolderSet.lost) ? nil : holders.first
+    /// Who has to agree that a row of this key goes. The first of them looks for such rows.
+    func placed(_ address: RowAddress) -> [NodeID] {
+        placed(address.partition, in: spread(of: address.bucket)?.now.pool ?? .whole)
+    }
+
+    /// Whether the node looks for tombstones in the partition, of buckets of some pool. Not where a holder is lost.
+    func isLister(_ node: NodeID, of partition: Partition) -> Bool {
+        poolIDs.contains { pool in
+            let nodes = placed(partition, in: pool)
+            return nodes.first == node && !nodes.contains(HolderSet.lost)
+        }
     }
 }

@@ -9,7 +9,7 @@ extension Layout {
         return switch wish {
         case .remove(let nodes): nodes.allSatisfy(isAway)
         case .replace(let node, _), .forget(let node): isAway(node)
-        case .join, .drain, .resume, .weight, .zone, .copies: false
+        case .join, .drain, .resume, .weight, .zone, .copies, .move: false
         }
     }
 
@@ -21,9 +21,9 @@ extension Layout {
         var missing: Set<NodeID> = []
         for number in 0..<Partition.all {
             let partition = Partition(number: UInt16(number))
-            for copies in around.copiesInUse {
-                let after = next.holders(of: partition, copies: copies)
-                guard !after.isQuorum(livingNext), holders(of: partition, copies: copies).isQuorum(living) else {
+            for pair in spans(around, and: next) {
+                let after = next.holders(of: partition, copies: pair.then)
+                guard !after.isQuorum(livingNext), holders(of: partition, copies: pair.now).isQuorum(living) else {
                     continue
                 }
                 missing.formUnion(after.everyone.filter { !livingNext.contains($0) })
@@ -32,15 +32,29 @@ extension Layout {
         return missing.sorted()
     }
 
-    /// Numbers of copies with which some keys have no majority of living holders when this node is away, too; small state
-    /// counts as one of them.
-    func copiesBereft(without node: NodeID, _ around: LayoutSurroundings) -> [Int] {
+    /// Spreads of which some keys have no majority of living holders when this node is away, too; small state counts as
+    /// one of each.
+    func spreadsBereft(without node: NodeID, _ around: LayoutSurroundings) -> [Spread] {
         let rest = living(around).filter { $0 != node }
-        return around.copiesInUse.filter { copies in
+        let bereft = spans(bases: Set(around.copiesInUse)).filter { span in
             (0..<Partition.all).contains { number in
-                !holders(of: Partition(number: UInt16(number)), copies: copies).isQuorum(rest)
+                !holders(of: Partition(number: UInt16(number)), copies: span).isQuorum(rest)
             }
         }
+        return Set(bereft.map(\.now)).sorted()
+    }
+
+    /// How buckets are spread here, and how the same are in the layout behind this one.
+    private func spans(_ around: LayoutSurroundings, and next: Layout) -> Set<SpanPair> {
+        let buckets = Set(spreads.map { SpanPair(now: $0.span, then: next.span(of: $0.bucket, base: $0.base)) })
+        let others = next.spreads.map { SpanPair(now: span(of: $0.bucket, base: $0.base), then: $0.span) }
+        let untouched = around.copiesInUse.map { SpanPair(now: CopySpan($0), then: CopySpan($0)) }
+        return buckets.union(others).union(untouched)
+    }
+
+    private struct SpanPair: Hashable {
+        let now: CopySpan
+        let then: CopySpan
     }
 
     private func living(_ around: LayoutSurroundings) -> [NodeID] { targets.filter(around.isAlive).map(\.node) }

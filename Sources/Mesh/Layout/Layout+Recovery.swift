@@ -32,14 +32,14 @@ extension Layout {
     func loss(without dead: Set<NodeID>, _ around: LayoutSurroundings) -> WishLoss {
         var loss = WishLoss(node: dead.min() ?? HolderSet.lost, lost: [:], doubtful: [:])
         for number in 0..<Partition.count {
-            for copies in around.copiesInUse {
-                let holders = holders(of: Partition(number: UInt16(number)), copies: copies)
+            for spread in without(around.goneBuckets).spreadsInUse(around) {
+                let holders = holders(of: Partition(number: UInt16(number)), copies: CopySpan(spread))
                 let set = holders.current
                 let living = set.count { $0 != HolderSet.lost && !dead.contains($0) }
                 if !set.contains(where: { $0 != HolderSet.lost && $0 != holders.witness && !dead.contains($0) }) {
-                    loss.lost[copies, default: 0] += 1
+                    loss.lost[spread, default: 0] += 1
                 } else if set.count - living >= HolderSet.majority(of: set.count) {
-                    loss.doubtful[copies, default: 0] += 1
+                    loss.doubtful[spread, default: 0] += 1
                 }
             }
         }

@@ -24,9 +24,11 @@ extension Layout {
             let partition = Partition(number: UInt16(number))
             var isNeeded = false
             var isCostly = false
-            for copies in around.copiesInUse {
-                let places = current.places(partition, copies: copies)
-                let witness = current.witness(partition, copies: copies)
+            var risked: [Spread] = []
+            for spread in spreadsInUse(around) {
+                let table = table(of: spread.pool)
+                let places = table.places(partition, copies: spread.copies)
+                let witness = table.witness(partition, copies: spread.copies)
                 guard places.contains(where: { isPlace($0, of: node) }) else { continue }
                 let gone = places.count { $0 == SlotTable.none }
                 let answering = places.filter { entry in
@@ -36,23 +38,36 @@ extension Layout {
                     return isAnswering(entry, around)
                 }
                 let living = answering.count
-                guard living < HolderSet.majority(of: places.count - gone) else { continue }
-                isNeeded = true
                 let others = places.count - gone - 1
                 let common = HolderSet.majority(of: places.count) - gone - 1 + HolderSet.majority(of: others)
+                guard living < HolderSet.majority(of: places.count - gone) else {
+                    // A place is struck out of all lists of the partition, those that can do without it too.
+                    if common <= others { risked.append(spread) }
+                    continue
+                }
+                isNeeded = true
                 if !answering.contains(where: { $0 != witness }) {
-                    strikes.loss.lost[copies, default: 0] += 1
+                    strikes.loss.lost[spread, default: 0] += 1
                     isCostly = true
                 } else if common <= others || living < HolderSet.majority(of: others) {
                     // Two places at once, or one that does not help: then even the dead one's word is needed.
-                    strikes.loss.doubtful[copies, default: 0] += 1
+                    strikes.loss.doubtful[spread, default: 0] += 1
                     isCostly = true
                 }
             }
-            if isNeeded { strikes.partitions.insert(partition) }
+            if isNeeded {
+                for spread in risked { strikes.loss.doubtful[spread, default: 0] += 1 }
+                isCostly = isCostly || !risked.isEmpty
+                strikes.partitions.insert(partition)
+            }
             if isNeeded, !isCostly { strikes.harmless.insert(partition) }
         }
         return strikes
+    }
+
+    /// Where buckets are now.
+    func spreadsInUse(_ around: LayoutSurroundings) -> [Spread] {
+        Set(spans(bases: Set(around.copiesInUse)).map(\.now)).sorted()
     }
 
     private func isPlace(_ entry: UInt8, of node: NodeID) -> Bool {

@@ -9,7 +9,7 @@ extension Layout {
         zip(members.indices, members).filter { !isReplaced($0.0) }.map(\.1)
     }
 
-    private func isReplaced(_ index: Int) -> Bool {
+    func isReplaced(_ index: Int) -> Bool {
         index + 1 < members.count && members[index + 1].node == members[index].node
     }
 
@@ -34,7 +34,7 @@ extension Layout {
     ) -> Layout? {
         let epoch = epoch + epochs
         let wanted = targets.map { $0.memberSince == 0 ? $0.admitted(epoch) : $0 }
-        var used = Set(current.slots).union(current.voters)
+        var used = Set(tablesNow.flatMap(\.slots)).union(current.voters)
         used.remove(SlotTable.none)
         let staying = members.indices.filter { index in
             used.contains(UInt8(index)) && !wanted.contains { $0.isSameStore(as: members[index]) }
@@ -45,14 +45,7 @@ extension Layout {
         let places = all.indices.filter { index in
             all[index].effectiveWeight > 0 && wanted.contains { $0.isSameStore(as: all[index]) }
         }
-        let zones = Set(places.map { all[$0].zone }).sorted()
-        let nodes = places.map { place in
-            Placement.Node(
-                id: all[place].node,
-                zone: zones.firstIndex(of: all[place].zone) ?? 0,
-                weight: all[place].effectiveWeight
-            )
-        }
+        let nodes = Placement.nodes(places.map { all[$0] })
         // The place that stands for a member of old: the node itself, with whichever store, or its heir.
         let heirOf = members.map { member in
             let node = heirs[member.node] ?? member.node
@@ -84,13 +77,23 @@ extension Layout {
         let before = target.mapped { entry[Int($0)] }
         let kept = current.mapped { entry[Int($0)] }
         let gone = all.map { struck[$0.node] ?? [] }
-        let now = kept.striking { partition, entry in
-            gone[Int(entry)].contains(partition)
-        }
+        func isStruck(_ partition: Partition, _ entry: UInt8) -> Bool { gone[Int(entry)].contains(partition) }
+        let now = kept.striking(isStruck)
+        let (pools, spreads) = poolsMoved(
+            all,
+            eligible: places,
+            heirs: heirs,
+            heirOf: heirOf.map { $0 == SlotTable.none ? $0 : UInt8(places[Int($0)]) },
+            entry: entry,
+            isStruck: isStruck
+        )
+        let areSpreadsSame = spreads == self.spreads
         let fences = (0..<Partition.all).map { number in
             let partition = Partition(number: UInt16(number))
             let isSame = before.list(partition) == next.list(partition) && kept.list(partition) == now.list(partition)
-            return isSame ? self.fences[number] : epoch
+            let isSameInPools =
+                partition == .system || (areSpreadsSame && arePoolsSame(partition, pools, entry: entry))
+            return isSame && isSameInPools ? self.fences[number] : epoch
         }
         return Layout(
             epoch: epoch,
@@ -104,7 +107,8 @@ extension Layout {
             departed: departed.filter { gone in
                 !wanted.contains { $0.node == gone.node && $0.storeID == gone.storeID && $0.state != .leaving }
             },
-            copies: copies
+            spreads: spreads,
+            pools: pools
         )
     }
 
@@ -137,13 +141,15 @@ extension Layout {
             next: nil,
             fences: (0..<Partition.all).map { hasMoved(Partition(number: UInt16($0))) ? epoch : fences[$0] },
             departed: (departed.filter { !gone.contains($0) } + gone).suffix(DepartedStore.countMax),
-            copies: copies.compactMap(\.settled)
+            spreads: spreads.compactMap(\.settled),
+            pools: poolsSettled(entry)
         )
     }
 
     /// Whether this layout may come right after the other one.
     package func follows(_ former: Layout) -> Bool {
-        guard lineage == former.lineage, epoch == former.epoch + 1, settled >= former.settled, copiesFollow(former)
+        guard lineage == former.lineage, epoch == former.epoch + 1, settled >= former.settled, spreadsFollow(former),
+            poolsFollow(former)
         else { return false }
         if next != nil {
             // A joint layout keeps what is, whatever it moves to; by force, places may have been struck out.
@@ -151,13 +157,16 @@ extension Layout {
         }
         guard let target = former.next else {
             // Only what buckets want has changed, and not who holds them; or tombstones go.
-            let isAboutCopies = members == former.members && current == former.current && fences == former.fences
+            let used = Set(poolsInUse.map(\.id))
+            let isAboutCopies =
+                members == former.members && current == former.current && fences == former.fences
+                && (pools == former.pools || pools == former.pools.filter { used.contains($0.id) })
             return (isAboutCopies && settled == former.settled) || isCollection(of: former)
         }
         return agrees(current, with: former, target, mayStrike: false)
     }
 
-    private func agrees(_ own: SlotTable, with former: Layout, _ table: SlotTable, mayStrike: Bool) -> Bool {
+    func agrees(_ own: SlotTable, with former: Layout, _ table: SlotTable, mayStrike: Bool) -> Bool {
         guard own.width == table.width, own.hasWitness == table.hasWitness, own.voters.count == table.voters.count
         else { return false }
         return zip(own.slots + own.voters, table.slots + table.voters).allSatisfy { mine, theirs in

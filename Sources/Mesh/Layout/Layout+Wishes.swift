@@ -21,8 +21,18 @@ extension Layout {
     }
 
     package func judge(_ wish: LayoutWish, isForced: Bool, around: LayoutSurroundings) -> WishVerdict {
+        without(around.goneBuckets).judgeLiving(wish, isForced, around)
+    }
+
+    /// The same where no bucket is mentioned that is gone.
+    private func judgeLiving(_ wish: LayoutWish, _ isForced: Bool, _ around: LayoutSurroundings) -> WishVerdict {
         let verdict = judgeAlone(wish, isForced, around)
         guard case .propose(let next, let notes) = verdict else { return verdict }
+        let bereft = bereftPools(in: next)
+        // A move takes the bucket out of its pool on purpose.
+        if !bereft.isEmpty, !wish.isMove, !givesUpTheDead(wish, around) {
+            return .refused(Self.lastOfPool(bereft, self))
+        }
         let away = missing(after: next, around)
         guard !away.isEmpty else { return verdict }
         // Nothing leads out of it but to give up one after the other.
@@ -43,6 +53,7 @@ extension Layout {
         case .weight(let node, let weight): judgeSetting(node, weight: weight, zone: nil)
         case .zone(let node, let zone): judgeSetting(node, weight: nil, zone: zone)
         case .copies(let bucket, let base, let wanted): judgeCopies(bucket, base, wanted, around)
+        case .move(let bucket, let base, let scope): judgeMove(bucket, base, scope, around)
         case .forget(let node): judgeForgetting(node, isForced, around)
         }
     }
@@ -154,20 +165,15 @@ extension Layout {
                 "A bucket has \(BucketSettings.copiesChoices.map(String.init).joined(separator: ", ")) copies."
             )
         }
-        guard span(of: bucket, base: base).next != wanted else { return .alreadySo }
+        guard span(of: bucket, base: base).next.copies != wanted else { return .alreadySo }
         guard let layout = changing(bucket, base: base, to: wanted, gone: around.goneBuckets) else {
-            return .refused(
-                "\(BucketCopies.countMax) buckets have other numbers of copies than they were made with, the most that a "
-                    + "layout keeps: make a new bucket with --copies instead."
-            )
+            return .refused(Self.tooManySpreads)
         }
         // All that hold something have a part in it: it would wait for who is away.
         let away = layout.isJoint ? storageMembers.filter { !around.isAlive($0) }.map(\.node) : []
         guard away.isEmpty else { return .refused(Self.awaited(away, for: "Copies are not changed")) }
-        let possible = min(wanted, layout.target.copiesMax)
-        let note =
-            "The bucket wants \(wanted) copies, and there are nodes for \(possible): it gets more when nodes come."
-        return .propose(layout, notes: possible < wanted ? [note] : [])
+        let note = layout.shortage(of: layout.span(of: bucket, base: base).next)
+        return .propose(layout, notes: [note].compactMap(\.self))
     }
 
     /// Why something is not begun while nodes are away.
@@ -192,8 +198,9 @@ extension Layout {
             return .refused("A layout has at most \(SlotTable.membersMax) members, and one that holds something.")
         }
         let (before, after) = (target.copiesMax, layout.target.copiesMax)
-        guard after < min(before, Self.copiesDefault) else { return .propose(layout, notes: []) }
-        return .propose(layout, notes: ["Buckets that want \(Self.copiesDefault) copies will have \(after)."])
+        let fewer = after < min(before, Self.copiesDefault)
+        let whole = fewer ? ["Buckets that want \(Self.copiesDefault) copies will have \(after)."] : []
+        return .propose(layout, notes: whole + fewerInPools(layout))
     }
 
     private func indexes(of node: NodeID) -> [UInt8] {

@@ -31,8 +31,10 @@ package struct Layout: Sendable, Hashable {
     package let fences: [UInt64]
     /// Stores that were removed: they are not let in again by themselves. The latest last.
     package let departed: [DepartedStore]
-    /// Buckets whose number of copies was changed, by id; at most `BucketCopies.countMax`.
-    package let copies: [BucketCopies]
+    /// Buckets whose number of copies was changed, or that were moved, by id; at most `BucketSpread.countMax`.
+    package let spreads: [BucketSpread]
+    /// Where buckets were moved to, by id; at most `Pool.countMax`.
+    package let pools: [Pool]
     /// For each member the name to ask, `HolderSet.lost` for a store that another one of its node has replaced.
     private let names: [NodeID]
 
@@ -46,7 +48,8 @@ package struct Layout: Sendable, Hashable {
         next: SlotTable?,
         fences: [UInt64],
         departed: [DepartedStore],
-        copies: [BucketCopies]
+        spreads: [BucketSpread] = [],
+        pools: [Pool] = []
     ) {
         self.epoch = epoch
         self.lineage = lineage
@@ -57,7 +60,8 @@ package struct Layout: Sendable, Hashable {
         self.next = next
         self.fences = fences
         self.departed = departed
-        self.copies = copies
+        self.spreads = spreads
+        self.pools = pools
         names = members.indices.map { index in
             let isReplaced = index + 1 < members.count && members[index + 1].node == members[index].node
             return isReplaced ? HolderSet.lost : members[index].node
@@ -76,9 +80,38 @@ package struct Layout: Sendable, Hashable {
             current: SlotTable(width: 1, slots: [UInt8](repeating: 0, count: Partition.count), voters: [0]),
             next: nil,
             fences: [UInt64](repeating: 1, count: Partition.all),
-            departed: [],
-            copies: []
+            departed: []
         )
+    }
+
+    /// The same with what is named, and with the same members and places: what is left out stays.
+    func with(
+        epoch: UInt64? = nil,
+        origin: UInt64? = nil,
+        settled: UInt64? = nil,
+        next: SlotTable? = nil,
+        fences: [UInt64]? = nil,
+        spreads: [BucketSpread]? = nil,
+        pools: [Pool]? = nil
+    ) -> Layout {
+        Layout(
+            epoch: epoch ?? self.epoch,
+            lineage: lineage,
+            origin: origin ?? self.origin,
+            settled: settled ?? self.settled,
+            members: members,
+            current: current,
+            next: next ?? self.next,
+            fences: fences ?? self.fences,
+            departed: departed,
+            spreads: spreads ?? self.spreads,
+            pools: pools ?? self.pools
+        )
+    }
+
+    /// Of an epoch that all operations on objects take up, and those on small state need not.
+    func fencesOfObjects(_ epoch: UInt64) -> [UInt64] {
+        (0..<Partition.all).map { $0 == Int(Partition.system.number) ? fences[$0] : epoch }
     }
 
     package var isJoint: Bool { next != nil }
@@ -96,11 +129,14 @@ package struct Layout: Sendable, Hashable {
         holders(of: partition, copies: CopySpan(copies))
     }
 
-    /// The same for a bucket whose number of copies may be changing.
+    /// The same for a bucket that may be in a pool, and be changing.
     package func holders(of partition: Partition, copies: CopySpan) -> HolderSet {
-        let (now, witness) = holders(in: current, partition, copies.now)
-        guard let next else { return HolderSet(current: now, witness: witness) }
-        let (then, nextWitness) = holders(in: next, partition, copies.next)
+        // Small state is in no pool.
+        let isSmall = partition == .system
+        let (now, witness) = holders(in: isSmall ? current : table(of: copies.now.pool), partition, copies.now.copies)
+        guard isJoint else { return HolderSet(current: now, witness: witness) }
+        let aim = isSmall ? target : target(of: copies.next.pool)
+        let (then, nextWitness) = holders(in: aim, partition, copies.next.copies)
         // All places struck out by force: there is nothing left to agree with.
         guard !now.isEmpty else { return HolderSet(current: then, witness: nextWitness) }
         return HolderSet(current: now, next: then, witness: witness, nextWitness: nextWitness)
@@ -122,9 +158,13 @@ package struct Layout: Sendable, Hashable {
             return false
         }
         let entry = UInt8(index)
-        let tables = [current, next].compactMap(\.self)
         return tables.contains { $0.hasWitness && $0.slots.contains(entry) }
             && !tables.contains { $0.keepsBytes(entry) }
+    }
+
+    /// The same of its newest store.
+    package func isWitness(_ node: NodeID) -> Bool {
+        member(node).map { isWitness(node, storeID: $0.storeID) } ?? false
     }
 
     /// Who decides the next layout and all small state.
@@ -155,13 +195,13 @@ package struct Layout: Sendable, Hashable {
             return false
         }
         let entry = UInt8(index)
-        return current.list(partition).contains(entry) || next?.list(partition).contains(entry) == true
+        return tables.contains { $0.list(partition).contains(entry) }
     }
 
     /// Whether the node has a place in any partition, that of small state included, in all that is and is to be.
     package func hasPlace(_ node: NodeID) -> Bool {
         guard let index = members.lastIndex(where: { $0.node == node }) else { return false }
-        return current.names(UInt8(index)) || next?.names(UInt8(index)) == true
+        return tables.contains { $0.names(UInt8(index)) }
     }
 
     /// For each partition, the one of small state included, whether the store has a place there.
@@ -177,8 +217,15 @@ package struct Layout: Sendable, Hashable {
     }
 
     package func hasMoved(_ partition: Partition) -> Bool {
+        if hasMovedWhole(partition) { return true }
+        return isJoint && partition != .system && (isChangingSpreads || pools.contains { $0.hasMoved(partition) })
+    }
+
+    /// The same for some bucket of the whole mesh.
+    func hasMovedWhole(_ partition: Partition) -> Bool {
         guard let next else { return false }
-        return current.list(partition) != next.list(partition) || (partition != .system && isChangingCopies)
+        if current.list(partition) != next.list(partition) { return true }
+        return partition != .system && spreads.contains { $0.span.isChanging && $0.span.isWhole }
     }
 
     /// Members with a share in what is, or is being moved to: how many copies are possible.
@@ -186,12 +233,19 @@ package struct Layout: Sendable, Hashable {
         members.indices.filter { target.keepsBytes(UInt8($0)) }.map { members[$0] }
     }
 
-    /// Those who must have synced before the change is over: everybody who is to hold a partition that moves.
+    /// Those who must have synced before the change is over: everybody who is to hold a partition that moves, of the whole
+    /// mesh or of a pool. The same for whom `SyncPlan` finds something to do.
     package var syncers: [NodeID] {
         guard let next else { return [] }
+        let pooled = Set(spreads.map(\.span)).filter { !$0.isWhole }
         var entries: Set<UInt8> = []
-        for partition in moved { entries.formUnion(next.list(partition)) }
-        return entries.filter { $0 != SlotTable.none }.sorted().map { members[Int($0)].node }
+        var nodes: Set<NodeID> = []
+        for partition in moved {
+            if hasMovedWhole(partition) { entries.formUnion(next.list(partition)) }
+            for span in pooled { nodes.formUnion(holders(of: partition, copies: span).next ?? []) }
+        }
+        nodes.formUnion(entries.filter { $0 != SlotTable.none }.map { members[Int($0)].node })
+        return nodes.subtracting([HolderSet.lost]).sorted()
     }
 }
 

@@ -1,9 +1,10 @@
 package import Swim
 
 extension LayoutConduct {
-    /// Numbers of copies that are in use and would leave some keys without a majority while this node is away.
-    package func copiesBereft(without node: NodeID) async -> [Int] {
-        driver.book.current.copiesBereft(without: node, await surroundings())
+    /// How buckets are spread of which some keys would have no majority while this node is away.
+    package func spreadsBereft(without node: NodeID) async -> [Spread] {
+        let around = await surroundings()
+        return driver.book.current.without(around.goneBuckets).spreadsBereft(without: node, around)
     }
 
     /// What these wishes would come to if they were carried out now, one after the other; nothing is proposed.

@@ -118,7 +118,7 @@ package final class LayoutConduct: Sendable {
         let isSole = layout.isSole == driver.own
         return LayoutSurroundings(
             presence: presence,
-            copiesInUse: Set(layout.spans(bases: wishes.copiesInUse).map(\.now)).sorted(),
+            copiesInUse: wishes.copiesInUse.sorted(),
             lastTime: isSole ? await settledTime() : 0,
             spent: spent,
             goneBuckets: wishes.goneBuckets

@@ -59,3 +59,13 @@ package struct LayoutMember: Sendable, Hashable {
         return UInt32(clamping: units * scale)
     }
 }
+
+extension Placement {
+    /// Members as placement knows them: zones by number, in the order of their names.
+    static func nodes(_ members: [LayoutMember]) -> [Node] {
+        let zones = Set(members.map(\.zone)).sorted()
+        return members.map { member in
+            Node(id: member.node, zone: zones.firstIndex(of: member.zone) ?? 0, weight: member.effectiveWeight)
+        }
+    }
+}

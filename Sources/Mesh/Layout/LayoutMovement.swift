@@ -19,13 +19,18 @@ package struct LayoutMovement: Sendable, Hashable {
     /// The fewest that would have to, with every share at its ideal.
     package let idealCopies: Int
 
-    /// For buckets that want so many copies; of a stable layout nothing moves.
+    /// For buckets of the whole mesh that want so many copies; of a stable layout nothing moves.
     package init(_ layout: Layout, copies: Int = Layout.copiesDefault) {
+        self.init(layout, CopySpan(copies))
+    }
+
+    /// For the buckets that are where this says.
+    package init(_ layout: Layout, _ span: CopySpan) {
         var shares = layout.members.map { Share(member: $0) }
         for number in 0..<Partition.count {
             let partition = Partition(number: UInt16(number))
-            let now = layout.current.keepers(partition, copies: copies)
-            let then = layout.target.keepers(partition, copies: copies)
+            let now = layout.table(of: span.now.pool).keepers(partition, copies: span.now.copies)
+            let then = layout.target(of: span.next.pool).keepers(partition, copies: span.next.copies)
             for entry in then where entry != SlotTable.none {
                 if now.contains(entry) {
                     shares[Int(entry)].keeps.append(partition)
@@ -39,7 +44,7 @@ package struct LayoutMovement: Sendable, Hashable {
         }
         self.shares = shares
         movedCopies = shares.reduce(0) { $0 + $1.gains.count }
-        let ideal = layout.fairShares(copies: copies)
+        let ideal = layout.fairShares(of: span.next)
         var missing = 0
         for (index, share) in shares.enumerated() {
             missing += max(0, ideal[index] - (share.keeps.count + share.loses.count) * FairShare.unit)
@@ -51,26 +56,19 @@ package struct LayoutMovement: Sendable, Hashable {
 }
 
 extension Layout {
-    /// For each member what it should hold of so many copies of everything, in 1,024ths of a partition.
-    func fairShares(copies: Int) -> [Int] {
-        let places = members.indices.filter { index in
-            members[index].effectiveWeight > 0 && member(members[index].node)?.isSameStore(as: members[index]) == true
-        }
+    /// For each member what it should hold of buckets that are spread like this, in 1,024ths of a partition.
+    func fairShares(of spread: Spread) -> [Int] {
+        let scope = pool(spread.pool)?.scope
+        let places = eligible.filter { scope?.contains(members[$0]) ?? true }
         var shares = [Int](repeating: 0, count: members.count)
         guard !places.isEmpty else { return shares }
-        let zones = Set(places.map { members[$0].zone }).sorted()
-        let nodes = places.map { index in
-            Placement.Node(
-                id: members[index].node,
-                zone: zones.firstIndex(of: members[index].zone) ?? 0,
-                weight: members[index].effectiveWeight
-            )
-        }
-        var sizes = [Int](repeating: 0, count: zones.count)
+        let nodes = Placement.nodes(places.map { members[$0] })
+        let zones = nodes.reduce(0) { max($0, $1.zone + 1) }
+        var sizes = [Int](repeating: 0, count: zones)
         for node in nodes { sizes[node.zone] += 1 }
-        let possible = min(copies, nodes.count)
+        let possible = min(spread.copies, nodes.count)
         let levels = ZoneLevels(sizes: sizes, copies: possible)
-        let fair = FairShare.shares(nodes, zones: zones.count, levels: levels, copies: possible)
+        let fair = FairShare.shares(nodes, zones: zones, levels: levels, copies: possible)
         for (place, share) in zip(places, fair) { shares[place] = share }
         return shares
     }

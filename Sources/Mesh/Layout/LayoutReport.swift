@@ -44,7 +44,7 @@ package struct LayoutReport: Codable, Sendable, Equatable {
     /// Copies of partitions that come to a store that did not have them, and how many would have to.
     package var movedCopies: Int
     package var idealCopies: Int
-    /// Buckets that get another number of copies by the change.
+    /// Buckets that get another number of copies by the change, or move to other nodes.
     package var changingBuckets: Int
     package var copiesWanted: Int
     package var copiesPossible: Int
@@ -63,7 +63,7 @@ package struct LayoutReport: Codable, Sendable, Equatable {
     ) {
         let movement = LayoutMovement(layout, copies: copies)
         let total = Double(Partition.count)
-        let fair = layout.fairShares(copies: copies)
+        let fair = layout.fairShares(of: Spread(copies: copies))
         let voters = layout.voters
         let syncers = Set(layout.syncers)
         epoch = layout.epoch
@@ -71,7 +71,7 @@ package struct LayoutReport: Codable, Sendable, Equatable {
         lineage = String(repeating: "0", count: 16 - digits.count) + digits
         isChanging = layout.isJoint
         movedPartitions = layout.moved.count { $0 != .system && layout.current.list($0) != layout.target.list($0) }
-        changingBuckets = layout.copies.count { $0.now != $0.next }
+        changingBuckets = layout.spreads.count(where: \.span.isChanging)
         movedCopies = movement.movedCopies
         idealCopies = movement.idealCopies
         copiesWanted = copies
@@ -122,14 +122,15 @@ extension LayoutReport {
 
     /// `meshd layout`: the state in one line, then each member.
     package var layoutText: String {
-        let state =
-            isChanging
-            ? "changing: \(movedPartitions) of \(Partition.count) partitions move, \(movedCopies) copies "
-                + "(at least \(idealCopies) have to)"
-            : "stable"
+        var state = isChanging ? "changing" : "stable"
+        if isChanging, movedPartitions > 0 || changingBuckets == 0 {
+            state += ": \(movedPartitions) of \(Partition.count) partitions move, \(movedCopies) copies "
+            state += "(at least \(idealCopies) have to)"
+        }
         var lines = ["epoch \(epoch), \(state)"]
         if changingBuckets > 0 {
-            lines.append("copies change of \(Wording.count(changingBuckets, "bucket", "buckets"))")
+            let verb = changingBuckets == 1 ? "moves or gets" : "move or get"
+            lines.append("\(Wording.count(changingBuckets, "bucket", "buckets")) \(verb) another number of copies")
         }
         if let shortage { lines.append("copies: \(shortage)") }
         lines.append("voters: \(voters.joined(separator: ", "))")

@@ -48,6 +48,7 @@ package struct LayoutSteward: Sendable {
         case give(Set<NodeID>)
         case admit(Set<NodeID>)
         case collect
+        case forget
     }
 
     private let node: NodeID
@@ -58,6 +59,8 @@ package struct LayoutSteward: Sendable {
     private var wishes: [Pending] = []
     /// Who reported that it has synced the present epoch.
     private var synced: Set<NodeID> = []
+    /// Who has to, before the present change is over.
+    private var syncers: [NodeID]
     /// Stores that could be let in, and since when they have been there.
     private var candidates: [NodeID: (storeID: UInt64, since: UInt64)] = [:]
     /// Newcomers of a change under way that are dead, and since when.
@@ -71,6 +74,7 @@ package struct LayoutSteward: Sendable {
     package init(node: NodeID, layout: Layout, seed: UInt64, settings: Settings = Settings()) {
         self.node = node
         self.layout = layout
+        syncers = layout.syncers
         self.random = seed
         self.settings = settings
     }
@@ -84,6 +88,7 @@ package struct LayoutSteward: Sendable {
         // What was agreed was agreed in the layout before.
         around.spent = nil
         synced = []
+        syncers = layout.syncers
         lostNewcomers = [:]
         due = nil
         tick(now: now, into: &outbox)
@@ -193,7 +198,7 @@ package struct LayoutSteward: Sendable {
         // A store that came back empty does not wait for the end of a change, which may wait for it.
         let waiting = admissible(candidates.filter { !layout.isJoint || layout.member($0.key) != nil })
         let ready = waiting.filter { now >= $0.value.since + settings.joinDelayMicros }
-        guard let oldest = ready.map(\.value.since).min() else { return collection }
+        guard let oldest = ready.map(\.value.since).min() else { return hasGone ? .forget : collection }
         guard ready.count == waiting.count || now >= oldest + settings.joinDelayMicrosMax else { return nil }
         return .admit(Set(ready.keys))
     }
@@ -207,6 +212,9 @@ package struct LayoutSteward: Sendable {
         return waiting.filter { !strangers.contains($0.key) }
     }
 
+    /// The layout speaks of buckets that were deleted for good.
+    private var hasGone: Bool { layout.forgetting(around.goneBuckets) != nil }
+
     /// Whoever waits to come in comes first.
     private var collection: Work? {
         !layout.isJoint && admissible(candidates).isEmpty && around.spent != nil ? .collect : nil
@@ -216,6 +224,7 @@ package struct LayoutSteward: Sendable {
         switch work {
         case .settle: return layout.settledSuccessor
         case .collect: return around.spent.flatMap { layout.collected($0) }
+        case .forget: return layout.forgetting(around.goneBuckets)
         case .give(let nodes): return layout.changed(to: layout.targets.filter { !nodes.contains($0.node) })
         case .admit(let nodes):
             let newcomers = nodes.sorted().compactMap { around.presence[$0]?.newcomer }.map(asBefore)
@@ -240,13 +249,13 @@ package struct LayoutSteward: Sendable {
         for node in nodes.sorted() where layout.member(node) != nil {
             // One at a time: two places of one partition are not harmless together.
             guard strikes.isEmpty else { break }
-            strikes[node] = layout.strikes(of: node, around: around).harmless
+            strikes[node] = layout.without(around.goneBuckets).strikes(of: node, around: around).harmless
         }
         return strikes
     }
 
     private var isSynced: Bool {
-        layout.syncers.allSatisfy { synced.contains($0) }
+        syncers.allSatisfy { synced.contains($0) }
     }
 
     /// This node's place among the living members; nil if it has none, and then it proposes nothing by itself.

@@ -17,8 +17,16 @@ package enum LayoutWish: Sendable, Hashable {
     case zone(NodeID, String)
     /// A bucket that was made with `base` copies gets another number of them.
     case copies(BucketID, base: Int, wanted: Int)
+    /// A bucket that was made with `base` copies moves to these nodes; nil: to the whole mesh.
+    case move(BucketID, base: Int, to: Pool.Scope?)
     /// Gives up what the former store of a node held, when nobody else can tell any more what that was.
     case forget(NodeID)
+}
+
+extension LayoutWish {
+    var isMove: Bool {
+        if case .move = self { true } else { false }
+    }
 }
 
 /// What a node says of itself, and whether it is there.
@@ -46,7 +54,8 @@ package struct StorePresence: Sendable, Hashable {
 /// What is known beside the layout when a wish is judged.
 package struct LayoutSurroundings: Sendable {
     package var presence: [NodeID: StorePresence]
-    /// How many copies the buckets that exist want; what nobody wants cannot be lost.
+    /// With how many copies the buckets that exist were made; what nobody wants cannot be lost. The layout knows of those
+    /// that have others by now.
     package var copiesInUse: [Int]
     /// The highest time word that this node's store ever gave out.
     package var lastTime: UInt64
@@ -91,10 +100,10 @@ package enum WishVerdict: Sendable, Hashable {
 /// What goes when the places of a dead node are given up, in shares of all keys.
 package struct WishLoss: Sendable, Hashable {
     package var node: NodeID
-    /// Partitions of which no other holder is alive, for each number of wanted copies.
-    package var lost: [Int: Int]
+    /// Partitions of which no other holder is alive, for each way in which buckets are spread.
+    package var lost: [Spread: Int]
     /// Partitions of which some other holders are alive, but too few to know the latest writes.
-    package var doubtful: [Int: Int]
+    package var doubtful: [Spread: Int]
 
     package var isEmpty: Bool { lost.values.allSatisfy { $0 == 0 } && doubtful.values.allSatisfy { $0 == 0 } }
 
@@ -110,14 +119,17 @@ package struct WishLoss: Sendable, Hashable {
     package var sentences: [String] {
         let total = 1024
         func share(_ count: Int) -> String {
-            "\(count) of \(total) partitions (\(count * 100 / total) % of all keys)"
+            "\(count) of \(total) partitions (\(count * 100 / total) % of their keys)"
         }
-        return lost.sorted { $0.key < $1.key }.filter { $0.value > 0 }.map { copies, count in
-            "Buckets with \(copies) \(copies == 1 ? "copy" : "copies") lose everything in \(share(count)): "
-                + "no other holder is alive."
+        func buckets(_ spread: Spread) -> String {
+            let copies = "\(spread.copies) \(spread.copies == 1 ? "copy" : "copies")"
+            return spread.pool == .whole ? "Buckets with \(copies)" : "Buckets with \(copies) on chosen nodes"
         }
-            + doubtful.sorted { $0.key < $1.key }.filter { $0.value > 0 }.map { copies, count in
-                "Buckets with \(copies) copies may lose their latest writes in \(share(count)): "
+        return lost.sorted { $0.key < $1.key }.filter { $0.value > 0 }.map { spread, count in
+            "\(buckets(spread)) lose everything in \(share(count)): no other holder is alive."
+        }
+            + doubtful.sorted { $0.key < $1.key }.filter { $0.value > 0 }.map { spread, count in
+                "\(buckets(spread)) may lose their latest writes in \(share(count)): "
                     + "too few holders are alive to know them."
             }
     }

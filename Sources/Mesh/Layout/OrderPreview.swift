@@ -29,12 +29,30 @@ package struct OrderPreview: Codable, Sendable, Equatable {
     /// What speaks against it, and what will be different.
     package var warnings: [String]
 
+    /// The one bucket that an order is about: all others stay where they are.
+    package struct Bucket: Sendable {
+        package let span: CopySpan
+        package let usage: MeshUsage
+
+        package init(span: CopySpan, usage: MeshUsage) {
+            self.span = span
+            self.usage = usage
+        }
+    }
+
     /// - Parameters:
     ///   - layout: what would be proposed; nil when nothing changes.
     ///   - loss: what only force does.
-    package init(_ layout: Layout?, notes: [String] = [], loss: WishLoss? = nil, facts: ClusterFacts) {
-        copiesWanted = facts.copiesWanted
-        copiesAfter = layout.map { min(facts.copiesWanted, $0.target.copiesMax) } ?? 0
+    package init(
+        _ layout: Layout?,
+        notes: [String] = [],
+        loss: WishLoss? = nil,
+        bucket: Bucket? = nil,
+        facts: ClusterFacts
+    ) {
+        let span = bucket?.span ?? CopySpan(facts.copiesWanted)
+        copiesWanted = span.next.copies
+        copiesAfter = layout.map { min(span.next.copies, $0.target(of: span.next.pool).copiesMax) } ?? 0
         changes = layout != nil
         needsForce = loss != nil
         losses = loss?.sentences ?? []
@@ -42,20 +60,31 @@ package struct OrderPreview: Codable, Sendable, Equatable {
         (moves, objects, bytes) = ([], 0, 0)
         message = "It is so already, or under way: nothing would move."
         guard let layout else { return }
-        let density = Density(facts, layout)
-        count(Self.flows(layout, facts), density, facts)
+        let density = bucket.map { Density($0.usage) } ?? Density(facts, layout)
+        let shares = LayoutMovement(layout, span).shares
+        count(Self.flows(shares, facts), density, facts)
+        if bucket?.usage.isComplete == false {
+            warnings.append("Some nodes did not say what they have: the numbers are estimates.")
+        }
         warnings += spaceWarnings(facts)
-        if copiesAfter < copiesWanted, !notes.contains(where: { $0.contains("copies will have") }) {
+        if copiesAfter < copiesWanted, !notes.contains(where: { $0.hasPrefix("Buckets that want") }), bucket == nil {
             let copies = Wording.count(copiesAfter, "copy", "copies")
             warnings.append("There are nodes for \(copies) of each object only, of \(copiesWanted) that are wanted.")
         }
         message = sentence
+        if bucket != nil { message += Self.freed(shares, density, facts) }
     }
 
     /// What one partition has on one node, on average.
     private struct Density {
         var bytes = 0.0
         var objects = 0.0
+
+        /// Of one bucket: each version once, whatever there are of copies.
+        init(_ usage: MeshUsage) {
+            bytes = Double(usage.bytes) / Double(Partition.count)
+            objects = Double(usage.versions) / Double(Partition.count)
+        }
 
         init(_ facts: ClusterFacts, _ layout: Layout) {
             var partitions = 0
@@ -79,8 +108,7 @@ package struct OrderPreview: Codable, Sendable, Equatable {
     }
 
     /// Partitions by where they come from and go to. Who gives one away gives it to who gets it; else whoever is there.
-    private static func flows(_ layout: Layout, _ facts: ClusterFacts) -> [Flow: Int] {
-        let shares = LayoutMovement(layout, copies: facts.copiesWanted).shares
+    private static func flows(_ shares: [LayoutMovement.Share], _ facts: ClusterFacts) -> [Flow: Int] {
         var holders: [Partition: (losers: [NodeID], keepers: [NodeID])] = [:]
         for share in shares {
             for partition in share.loses { holders[partition, default: ([], [])].losers.append(share.member.node) }
@@ -97,6 +125,17 @@ package struct OrderPreview: Codable, Sendable, Equatable {
             }
         }
         return flows
+    }
+
+    /// What nodes give up of it.
+    private static func freed(_ shares: [LayoutMovement.Share], _ density: Density, _ facts: ClusterFacts) -> String {
+        let losers = shares.filter { !$0.loses.isEmpty }.map { share in
+            (name: facts.name(of: share.member.node), bytes: density.bytes * Double(share.loses.count))
+        }.sorted { ($1.bytes, $0.name) < ($0.bytes, $1.name) }
+        guard !losers.isEmpty else { return "" }
+        let parts = losers.prefix(4).map { "\($0.name) gives up \(Wording.bytes(UInt64($0.bytes.rounded())))" }
+        let rest = losers.count > 4 ? " and \(losers.count - 4) more do" : ""
+        return " " + parts.joined(separator: ", ") + rest + ", once all new holders were seen to have it."
     }
 
     private mutating func count(_ flows: [Flow: Int], _ density: Density, _ facts: ClusterFacts) {

@@ -8,6 +8,16 @@ final class AntiEntropy: Sendable {
     private struct State {
         var schedule: CompareSchedule
         var explained: [NodeID: ExplainedLeaves] = [:]
+        var basis: Basis?
+    }
+
+    /// What the reasons rest on: when it changes they are forgotten.
+    private struct Basis: Equatable {
+        let origin: UInt64
+        let isJoint: Bool
+        let spreads: [BucketSpread]
+        /// Says with how many copies buckets were made; nil: not summed up yet.
+        let smallState: DigestSum?
     }
 
     let around: RepairSurroundings
@@ -54,7 +64,16 @@ final class AntiEntropy: Sendable {
     func compare(with peer: NodeID) async -> Reconciliation.Result? {
         let layout = around.book.current
         let before = around.counters.bytesAsked.value + around.counters.bytesAnswered.value
-        var explained = state.withLock { $0.explained[peer] ?? ExplainedLeaves() }
+        let basis = Basis(
+            origin: layout.origin,
+            isJoint: layout.isJoint,
+            spreads: layout.spreads,
+            smallState: around.disk.roots()?[Int(Partition.system.number)]
+        )
+        var explained = state.withLock { state in
+            if state.basis != basis { (state.basis, state.explained) = (basis, [:]) }
+            return state.explained[peer] ?? ExplainedLeaves()
+        }
         var entry = ComparisonLog.Entry(
             atMillis: WallClock.unixMillis,
             leavesDifferent: 0,
@@ -72,7 +91,7 @@ final class AntiEntropy: Sendable {
                 explained: &explained
             )
             let known = explained
-            state.withLock { $0.explained[peer] = known }
+            state.withLock { if $0.basis == basis { $0.explained[peer] = known } }
             if result.leavesDifferent == 0 { around.counters.comparisonsEqual.add() }
             entry.leavesDifferent = result.leavesDifferent
             entry.rowsPulled = result.rowsPulled

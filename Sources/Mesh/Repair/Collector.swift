@@ -126,7 +126,7 @@ final class Collector: Sendable {
             state.withLock { if $0.epoch == layout.epoch { $0.isClean = true } }
         }
         let mine = (0..<Partition.count).map { Partition(number: UInt16($0)) }.filter {
-            layout.lister(of: $0) == around.own
+            layout.isLister(around.own, of: $0)
         }
         guard !mine.isEmpty, around.disk.marksCount > 0 else { return finish(layout, 0, 0, isFull: false) }
         guard isDue, await areAllClean(layout) else { return }
@@ -209,7 +209,7 @@ final class Collector: Sendable {
                 after: place,
                 limit: min(Self.rowsAtOnce, room - count)
             )
-            for (holders, rows) in Self.byHolders(page.rows, layout) {
+            for (holders, rows) in Self.byHolders(page.rows, layout) where holders.first == around.own {
                 let agreed = try await agree(rows, holders, layout)
                 guard !agreed.isEmpty else { continue }
                 for node in holders { await tell(node, agreed, layout) }
@@ -233,13 +233,12 @@ final class Collector: Sendable {
         }
     }
 
-    /// All who have a place in the partition, for whatever number of copies: in the order of their places, so that
-    /// everybody who is a holder in any case is asked before those who are for some buckets only.
+    /// By who is to be asked, in which order. Rows of a pool whose first holder is another node are that one's to list.
     private static func byHolders(_ rows: [SpentRow], _ layout: Layout) -> [([NodeID], [SpentRow])] {
         var groups: [[NodeID]: [SpentRow]] = [:]
         for row in rows {
-            let holders = layout.holders(of: row.address.partition, copies: SlotTable.widthMax).current
-            groups[holders, default: []].append(row)
+            let holders = layout.placed(row.address)
+            if !holders.contains(HolderSet.lost) { groups[holders, default: []].append(row) }
         }
         return groups.map { ($0.key, $0.value) }
     }

@@ -27,8 +27,9 @@ struct Comparison: Sendable {
     private var pending: [LeafGroup] = []
     private var found = LeafSet()
     private var before: LeafSet?
-    /// What both had in the leaves that were found, to remember when nothing comes of it.
-    private(set) var sums: [LeafName: LeafSums] = [:]
+    /// By how much both differ in the leaves and in the partitions that were found, to remember when nothing comes of it.
+    private(set) var differences: [LeafName: UInt64] = [:]
+    private(set) var partitionDifferences: [Partition: UInt64] = [:]
 
     init(_ partitions: [Partition], rechecks: Bool, explained: ExplainedLeaves = ExplainedLeaves()) {
         self.partitions = partitions
@@ -43,12 +44,9 @@ struct Comparison: Sendable {
     /// One of the two does not know its sums yet: everything has to be looked at.
     mutating func unknown() -> Directive { .finish(LeafSet(partitions)) }
 
-    /// - Parameter empty: those of which this node has nothing; there is nothing to narrow down.
-    mutating func roots(different: [Partition], empty: Set<Partition>) -> Directive {
+    mutating func roots(different: [Partition]) -> Directive {
         let known = Set(partitions)
-        let real = different.filter { known.contains($0) }
-        for partition in real where empty.contains(partition) { found.insert(partition, .all) }
-        asked = real.filter { !empty.contains($0) }
+        asked = different.filter { known.contains($0) }
         return asked.isEmpty ? end() : .groups(asked)
     }
 
@@ -56,6 +54,10 @@ struct Comparison: Sendable {
     mutating func groups(mine: [UInt64], theirs: [UInt64]) -> Directive {
         for (index, partition) in asked.enumerated() {
             let start = index * LeafGroup.count
+            let range = start..<start + LeafGroup.count
+            let difference = Self.difference(mine[range], theirs[range])
+            if explained.contains(partition, difference) { continue }
+            partitionDifferences[partition] = difference
             let different = (0..<LeafGroup.count).filter { mine[start + $0] != theirs[start + $0] }
             if different.count > Self.groupsMax {
                 found.insert(partition, .all)
@@ -69,15 +71,13 @@ struct Comparison: Sendable {
     mutating func leaves(mine: [UInt64], theirs: [UInt64]) -> Directive {
         for (index, group) in askedGroups.enumerated() {
             for (offset, leaf) in group.range.enumerated() {
-                let both = LeafSums(
-                    mine: mine[index * LeafGroup.leaves + offset],
-                    theirs: theirs[index * LeafGroup.leaves + offset]
-                )
-                guard both.mine != both.theirs else { continue }
+                let at = index * LeafGroup.leaves + offset
+                let difference = mine[at] &- theirs[at]
+                guard difference != 0 else { continue }
                 let name = LeafName(group.partition, leaf)
-                guard !explained.contains(name, both) else { continue }
+                guard !explained.contains(name, difference) else { continue }
                 found.insert(group.partition, leaf)
-                sums[name] = both
+                differences[name] = difference
             }
         }
         return nextLeaves()
@@ -87,7 +87,8 @@ struct Comparison: Sendable {
         before = found
         let again = Array(found.partitions.keys).sorted()
         found = LeafSet()
-        sums = [:]
+        differences = [:]
+        partitionDifferences = [:]
         return again.isEmpty ? .finish(found) : .roots(again)
     }
 
@@ -99,10 +100,21 @@ struct Comparison: Sendable {
     }
 
     private mutating func end() -> Directive {
-        if let before { found = found.intersection(before) }
+        if let before {
+            let all = found
+            found = found.intersection(before)
+            // What is not looked at now is not explained by it.
+            differences = differences.filter { found.contains($0.key.partition, $0.key.leaf) }
+            partitionDifferences = partitionDifferences.filter { found.partitions[$0.key] == all.partitions[$0.key] }
+        }
         guard leftRechecks > 0, !found.isEmpty else { return .finish(found) }
         leftRechecks -= 1
         return .pause
+    }
+
+    /// One word for the differences of all groups of a partition; the order counts.
+    private static func difference(_ mine: ArraySlice<UInt64>, _ theirs: ArraySlice<UInt64>) -> UInt64 {
+        zip(mine, theirs).reduce(0) { Rendezvous.mix($0 &* 31 &+ ($1.0 &- $1.1)) }
     }
 }
 
@@ -116,21 +128,22 @@ struct LeafName: Hashable, Sendable {
     }
 }
 
-struct LeafSums: Hashable, Sendable {
-    let mine: UInt64
-    let theirs: UInt64
-}
-
-/// Leaves that differ for a reason: rows of buckets that want fewer copies, which one of the two is not to have. As long
-/// as neither sum changes there is nothing to look for.
+/// Leaves that differ for a reason: rows of buckets that want fewer copies, or are on other nodes, which one of the two is
+/// not to have. As long as the two differ by as much there is nothing to look for: sums add up, so what both get in the
+/// same leaf changes nothing. Whole partitions are known by the differences of their groups.
 struct ExplainedLeaves: Sendable {
     private static let countMax = 100_000
-    private var sums: [LeafName: LeafSums] = [:]
+    private var leaves: [LeafName: UInt64] = [:]
+    private var partitions: [Partition: UInt64] = [:]
 
-    func contains(_ name: LeafName, _ both: LeafSums) -> Bool { sums[name] == both }
+    func contains(_ partition: Partition, _ difference: UInt64) -> Bool { partitions[partition] == difference }
 
-    mutating func note(_ name: LeafName, _ both: LeafSums) {
-        if sums.count >= Self.countMax, sums[name] == nil { sums.removeAll(keepingCapacity: true) }
-        sums[name] = both
+    mutating func note(_ partition: Partition, _ difference: UInt64) { partitions[partition] = difference }
+
+    func contains(_ name: LeafName, _ difference: UInt64) -> Bool { leaves[name] == difference }
+
+    mutating func note(_ name: LeafName, _ difference: UInt64) {
+        if leaves.count >= Self.countMax, leaves[name] == nil { leaves.removeAll(keepingCapacity: true) }
+        leaves[name] = difference
     }
 }

@@ -25,7 +25,7 @@ final class Mover: Sendable {
         // Fences first: nothing counts that was seen before this node's own store took up the epoch.
         guard around.peers.epoch() == layout.epoch else { return false }
         if isSynced(in: layout.epoch) { return true }
-        var plan = SyncPlan(layout, own: around.own, copiesInUse: around.wishes.copiesInUse)
+        var plan = plan(layout)
         if plan.partitions.isEmpty {
             finish(layout)
             return true
@@ -56,7 +56,7 @@ final class Mover: Sendable {
     /// refuse their writes, too. Last of all, because of deletions that run meanwhile: one that closed and listed in the
     /// epoch before has closed the bucket at a member of that majority by now, and any other is told of this node.
     private func closeBuckets(_ layout: Layout) async throws -> Bool {
-        var plan = SyncPlan(layout, own: around.own, copiesInUse: around.wishes.copiesInUse)
+        var plan = plan(layout)
         while !plan.isDone {
             let alive = around.alive()
             waitingFor.withLock { $0 = plan.waiting(reachable: alive) }
@@ -88,6 +88,12 @@ final class Mover: Sendable {
         }
     }
 
+    /// Of buckets that are gone nothing is taken over.
+    private func plan(_ layout: Layout) -> SyncPlan {
+        let living = layout.without(around.wishes.goneBuckets)
+        return SyncPlan(living, own: around.own, copiesInUse: around.wishes.copiesInUse)
+    }
+
     private func finish(_ layout: Layout) {
         around.movement.end(layout.epoch, now: MonotonicClock.micros)
         waitingFor.withLock { $0 = [:] }
@@ -112,14 +118,20 @@ final class Mover: Sendable {
 
     /// What is to come, from what the first sources have: for people, so a source that is silent is no harm.
     private func expect(_ plan: SyncPlan, _ layout: Layout) async {
-        let copies = around.copiesMost(layout)
+        // Sorted, so that of equally long ones it is always the same.
+        let spans = around.spans(layout).sorted { ($0.now, $0.next) < ($1.now, $1.next) }
+        func sets(_ partition: Partition) -> [[NodeID]] {
+            let all = spans.map { layout.holders(of: partition, copies: $0) }
+            let mine = all.filter { $0.next?.contains(around.own) == true }
+            return (mine.isEmpty ? all : mine).map(\.current)
+        }
         var held: [NodeID: Int] = [:]
         var taken: [NodeID: Int] = [:]
         for number in 0..<Partition.count {
             let partition = Partition(number: UInt16(number))
-            let current = layout.holders(of: partition, copies: copies).current
-            for node in current { held[node, default: 0] += 1 }
-            if plan.new.contains(partition), let first = current.first { taken[first, default: 0] += 1 }
+            let current = sets(partition).max { $0.count < $1.count }
+            for node in current ?? [] { held[node, default: 0] += 1 }
+            if plan.new.contains(partition), let first = current?.first { taken[first, default: 0] += 1 }
         }
         for (node, count) in taken {
             guard let status = try? await around.peers.status(node), let all = held[node] else { continue }

@@ -29,14 +29,20 @@ struct Reconciliation: Sendable {
         recheckMicros: Micros? = nil,
         explained: inout ExplainedLeaves
     ) async throws -> Result {
-        let (leaves, sums) = try await compare(partitions, recheckMicros, explained)
+        let (leaves, comparison) = try await compare(partitions, recheckMicros, explained)
         var result = Result(leavesDifferent: leaves.leafCount)
         guard !leaves.isEmpty else { return result }
         var touched = Set<LeafName>()
         result.rowsPulled = try await pull(leaves, &touched)
         if direction == .both {
             result.rowsPushed = try await push(leaves, &touched)
-            for (name, both) in sums where !touched.contains(name) { explained.note(name, both) }
+            for (name, difference) in comparison.differences where !touched.contains(name) {
+                explained.note(name, difference)
+            }
+            let uneven = Set(touched.map(\.partition))
+            for (partition, difference) in comparison.partitionDifferences where !uneven.contains(partition) {
+                explained.note(partition, difference)
+            }
         }
         return result
     }
@@ -47,7 +53,7 @@ struct Reconciliation: Sendable {
         _ partitions: [Partition],
         _ recheckMicros: Micros?,
         _ explained: ExplainedLeaves
-    ) async throws -> (LeafSet, [LeafName: LeafSums]) {
+    ) async throws -> (LeafSet, Comparison) {
         var comparison = Comparison(partitions, rechecks: recheckMicros != nil, explained: explained)
         var directive = comparison.begin()
         while true {
@@ -62,8 +68,7 @@ struct Reconciliation: Sendable {
                     directive = comparison.unknown()
                     continue
                 }
-                let empty = zip(asked, mine).filter { $0.1 == .zero }.map(\.0)
-                directive = comparison.roots(different: different, empty: Set(empty))
+                directive = comparison.roots(different: different)
             case .groups(let asked):
                 let theirs = try await around.peers.groups(peer, asked)
                 if let theirs, let mine = DigestReading.groups(asked, of: around.disk) {
@@ -81,7 +86,7 @@ struct Reconciliation: Sendable {
             case .pause:
                 if let recheckMicros, recheckMicros > 0 { try await Task.sleep(for: .microseconds(recheckMicros)) }
                 directive = comparison.resume()
-            case .finish(let leaves): return (leaves, comparison.sums)
+            case .finish(let leaves): return (leaves, comparison)
             }
         }
     }

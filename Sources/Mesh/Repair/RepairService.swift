@@ -50,7 +50,7 @@ package final class RepairService: Sendable {
 
     private func dispatch(_ method: RepairMethod, _ payload: ByteBuffer, _ asker: NodeID) async throws -> ByteBuffer {
         switch method {
-        case .walk: RepairMessage.answer(try await walk(try question(payload)))
+        case .walk: RepairMessage.answer(try await walk(try question(payload), asker))
         case .digests: RepairMessage.answer(digests(try question(payload)))
         case .rows: RepairMessage.answer(try await rows(try question(payload)))
         case .merge: RepairMessage.answer(try await merge(payload, asker))
@@ -81,10 +81,13 @@ package final class RepairService: Sendable {
         return question.body
     }
 
-    private func walk(_ question: WalkQuestion) async throws -> WalkPage {
+    /// Rows of pools in which the asker has no place are left out: it would only look at them.
+    private func walk(_ question: WalkQuestion, _ asker: NodeID) async throws -> WalkPage {
+        let layout = around.book.current
         var limit = Int(max(1, question.limit))
         while true {
-            let page = try await around.disk.walk(question.leaves, after: question.after, limit: limit)
+            var page = try await around.disk.walk(question.leaves, after: question.after, limit: limit)
+            if !layout.pools.isEmpty { page.rows.removeAll { layout.isElsewhere($0.address, than: asker) } }
             // Long keys: fewer of them fit.
             guard page.sizeHint > RepairMessage.bytesMax, limit > 1 else { return page }
             limit = max(1, min(limit, page.rows.count) / 4)

@@ -36,18 +36,19 @@ struct RepairSurroundings: Sendable {
         layout.holders(of: address, base: wishes.copies(of: address.bucket))
     }
 
-    /// The most copies that some bucket has or is to have.
-    func copiesMost(_ layout: Layout) -> Int {
-        layout.spans(bases: wishes.copiesInUse).map(\.most).max() ?? Layout.copiesDefault
-    }
+    /// Where buckets are and are to be, each way once.
+    func spans(_ layout: Layout) -> Set<CopySpan> { layout.spans(bases: wishes.copiesInUse) }
 
-    /// Partitions of which two nodes are to hold the same rows, but for buckets that want fewer copies than others.
+    /// Partitions of which two nodes are to hold the same rows, but for buckets that want fewer copies than others, or are
+    /// elsewhere.
     func shared(_ layout: Layout, with peer: NodeID) -> [Partition] {
-        let copies = copiesMost(layout)
+        let spans = spans(layout)
         return (0..<Partition.all).map { Partition(number: UInt16($0)) }.filter { partition in
             if partition == .system { return true }
-            let holders = layout.holders(of: partition, copies: copies)
-            return holders.contains(own) && holders.contains(peer)
+            return spans.contains { span in
+                let holders = layout.holders(of: partition, copies: span)
+                return holders.contains(own) && holders.contains(peer)
+            }
         }
     }
 }

@@ -215,7 +215,9 @@ extension Layout {
         let entry = UInt8(index)
         return TenurePlace(
             membership: Rendezvous.mix(lineage ^ Rendezvous.mix(members[index].memberSince)),
-            isCurrent: (0..<Partition.all).map { current.list(Partition(number: UInt16($0))).contains(entry) },
+            isCurrent: (0..<Partition.all).map { number in
+                tablesNow.contains { $0.list(Partition(number: UInt16(number))).contains(entry) }
+            },
             isEntering: { address in
                 let holders = self.holders(of: address, base: bases(address.bucket))
                 return holders.next?.contains(node) == true && !holders.current.contains(node)

@@ -7,11 +7,11 @@ internal import Swim
 /// buckets of a majority of those who hold it now, each of them behind the fence of this epoch: whatever was acknowledged
 /// before is with one of them.
 /// One source is not enough (the mutant `singlePull`), and having held the partition before is not either: that counts
-/// as one source. A bucket that wants fewer copies has its majority among the first slots, so every number of copies
-/// that is in use needs its own.
+/// as one source. A bucket that wants fewer copies has its majority among the first slots, and one of a pool
+/// among other nodes, so every spread that is in use needs its own.
 struct SyncPlan: Sendable {
     private struct Need: Sendable {
-        /// For each number of copies, the present holders; `HolderSet.lost` counts and never answers.
+        /// For each spread, the present holders; `HolderSet.lost` counts and never answers.
         var sets: [[NodeID]]
         var done: Set<NodeID> = []
 
@@ -44,14 +44,23 @@ struct SyncPlan: Sendable {
         var mine: [Partition] = []
         var new: Set<Partition> = []
         let spans = layout.spans(bases: copiesInUse)
+        let (plain, pooled) = (spans.filter(\.isWhole), spans.filter { !$0.isWhole })
         for partition in layout.moved {
-            let whole = layout.holders(of: partition, copies: SlotTable.widthMax)
-            guard whole.next?.contains(own) ?? whole.current.contains(own) else { continue }
+            var sets: Set<[NodeID]> = []
+            let widest = layout.holders(of: partition, copies: SlotTable.widthMax)
+            if layout.hasMovedWhole(partition), widest.next?.contains(own) ?? widest.current.contains(own) {
+                sets = Set(plain.map { layout.holders(of: partition, copies: $0).current })
+            }
+            // Where neither nodes nor their number change, the majorities of before and after meet by themselves.
+            for holders in pooled.map({ layout.holders(of: partition, copies: $0) }) {
+                if holders.next?.contains(own) == true { sets.insert(holders.current) }
+            }
+            guard !sets.isEmpty else { continue }
             mine.append(partition)
-            if !whole.current.contains(own) { new.insert(partition) }
-            let sets = Set(spans.map { layout.holders(of: partition, copies: $0).current })
+            let isHere = widest.current.contains(own) || sets.contains { $0.contains(own) }
+            if !isHere { new.insert(partition) }
             // Its own store has taken up the epoch: it is a source behind its fence.
-            needs[partition] = Need(sets: Array(sets), done: whole.current.contains(own) ? [own] : [])
+            needs[partition] = Need(sets: Array(sets), done: isHere ? [own] : [])
         }
         partitions = mine
         self.new = new

@@ -9,8 +9,11 @@ package struct MeshUsage: Hashable, Sendable {
     package var bytes: UInt64
     /// Every node that keeps some of it was asked and answered; else the rest is taken to be like what is known.
     package var isComplete: Bool
+    /// Copies of versions on nodes that are not to keep any of it: they go by themselves.
+    package var surplusCopies: UInt64
 
-    package init(versions: UInt64 = 0, bytes: UInt64 = 0, isComplete: Bool = true) {
+    package init(versions: UInt64 = 0, bytes: UInt64 = 0, isComplete: Bool = true, surplusCopies: UInt64 = 0) {
+        self.surplusCopies = surplusCopies
         self.versions = versions
         self.bytes = bytes
         self.isComplete = isComplete
@@ -26,6 +29,7 @@ package struct MeshUsage: Hashable, Sendable {
         a.versions &+= b.versions
         a.bytes &+= b.bytes
         a.isComplete = a.isComplete && b.isComplete
+        a.surplusCopies &+= b.surplusCopies
     }
 }
 
@@ -37,19 +41,19 @@ package struct MeshUsage: Hashable, Sendable {
 /// little.
 package enum UsageEstimate {
     /// Nothing is said of buckets of which no holder answers.
-    /// - Parameter copies: how many a bucket has now.
+    /// - Parameter spread: where a bucket's copies are now.
     package static func totals(
         _ counts: [NodeID: [BucketID: Usage]],
         _ layout: Layout,
         of buckets: some Sequence<BucketID>,
-        copies: (BucketID) -> Int
+        spread: (BucketID) -> Spread
     ) -> [BucketID: MeshUsage] {
-        var shares: [Int: [NodeID: Int]] = [:]
+        var shares: [Spread: [NodeID: Int]] = [:]
         var totals: [BucketID: MeshUsage] = [:]
         for bucket in buckets {
-            let copies = copies(bucket)
-            let share = shares[copies] ?? layout.keptPartitions(copies: copies)
-            shares[copies] = share
+            let spread = spread(bucket)
+            let share = shares[spread] ?? layout.keptPartitions(of: spread)
+            shares[spread] = share
             var (known, sum) = (0, Usage())
             for (node, count) in share {
                 guard let buckets = counts[node] else { continue }
@@ -60,10 +64,23 @@ package enum UsageEstimate {
             totals[bucket] = MeshUsage(
                 versions: scaled(sum.versions, known),
                 bytes: scaled(sum.bytes + sum.partBytes, known),
-                isComplete: share.keys.allSatisfy { counts[$0] != nil }
+                isComplete: share.keys.allSatisfy { counts[$0] != nil },
+                surplusCopies: layout.isJoint ? 0 : surplus(of: bucket, counts, layout, keepers: share)
             )
         }
         return totals
+    }
+
+    /// What nodes have of a bucket that are to keep none of it.
+    private static func surplus(
+        of bucket: BucketID,
+        _ counts: [NodeID: [BucketID: Usage]],
+        _ layout: Layout,
+        keepers: [NodeID: Int]
+    ) -> UInt64 {
+        counts.filter { keepers[$0.key] == nil && !layout.isWitness($0.key) }.reduce(0) { sum, count in
+            sum &+ UInt64(max(0, count.value[bucket]?.versions ?? 0))
+        }
     }
 
     private static func scaled(_ count: Int64, _ known: Int) -> UInt64 {
@@ -77,10 +94,11 @@ package enum UsageEstimate {
 
 extension Layout {
     /// For each node that keeps bytes, of how many partitions it does, in what is now.
-    package func keptPartitions(copies: Int) -> [NodeID: Int] {
+    package func keptPartitions(of spread: Spread) -> [NodeID: Int] {
+        let table = table(of: spread.pool)
         var entries = [Int](repeating: 0, count: members.count)
         for number in 0..<Partition.count {
-            for entry in current.keepers(Partition(number: UInt16(number)), copies: copies)
+            for entry in table.keepers(Partition(number: UInt16(number)), copies: spread.copies)
             where entry != SlotTable.none {
                 entries[Int(entry)] += 1
             }
@@ -88,5 +106,12 @@ extension Layout {
         var kept: [NodeID: Int] = [:]
         for (index, count) in entries.enumerated() where count > 0 { kept[members[index].node, default: 0] += count }
         return kept
+    }
+
+    /// All nodes that keep bytes of anything, in what is now.
+    package var keepers: Set<NodeID> {
+        poolIDs.reduce(into: []) { keepers, pool in
+            keepers.formUnion(keptPartitions(of: Spread(copies: SlotTable.widthMax, pool: pool)).keys)
+        }
     }
 }

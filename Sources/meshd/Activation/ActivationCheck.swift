@@ -100,7 +100,7 @@ struct ActivationCheck: Sendable {
         _ doors: [NewcomerDoor],
         _ answers: [ConsentAnswer]
     ) async throws -> ([Activation.Newcomer], [NewcomerDoor.Proven]) {
-        let words = "\(node.settings.name) \(try await node.mesh().meshID())"
+        let words = "\(node.name) \(try await node.mesh().meshID())"
         var faults: [FieldFault] = []
         var newcomers: [Activation.Newcomer] = []
         var proven: [NewcomerDoor.Proven] = []

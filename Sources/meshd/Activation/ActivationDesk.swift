@@ -238,7 +238,7 @@ final class ActivationDesk: Sendable {
             throw AdminError(
                 .conflict,
                 "no_admin_key",
-                "\(node.settings.name) does not hold the mesh's admin key: enlarge the mesh from the node where it began"
+                "\(node.name) does not hold the mesh's admin key: enlarge the mesh from the node where it began"
             )
         }
         let material = try await node.mesh().tokenMaterial()

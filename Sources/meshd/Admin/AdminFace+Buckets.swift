@@ -9,7 +9,8 @@ extension AdminFace {
             if node.layout.isRemoved { throw CoordinatorError.notMember }
             let seen = try node.coordinator.buckets().filter { try sees($0, context) }
             await node.lookAtUsage()
-            return try Self.yes(BucketsAnswer(buckets: seen.map { answer($0, context) }))
+            let places = await bucketPlaces()
+            return try Self.yes(BucketsAnswer(buckets: seen.map { answer($0, context, places) }))
         }
         api.post("buckets") { request, context in
             try await createBucket(Self.body(NewBucket.self, of: request), context)
@@ -18,14 +19,14 @@ extension AdminFace {
             let bucket = try await unjudgedBucket(of: context)
             guard try sees(bucket, context) else { throw noGrant("", bucket, context) }
             await node.lookAtUsage()
-            return try Self.yes(answer(bucket, context))
+            return try await Self.yes(answer(bucket, context, bucketPlaces()))
         }
         api.put("buckets/:bucket/quota") { request, context in
             let quota = try await Self.quota(Self.body(QuotaAnswer.self, of: request))
             let bucket = try await unjudgedBucket(of: context)
             try await node.quotas.set(quota, of: bucket)
             await node.lookAtUsage()
-            return try Self.yes(answer(bucket, context))
+            return try await Self.yes(answer(bucket, context, bucketPlaces()))
         }
         api.delete("buckets/:bucket") { _, context in
             try await deleteBucket(bucket(of: context, for: .owner), context)
@@ -38,6 +39,10 @@ extension AdminFace {
             let change = try await Self.body(CopiesChange.self, of: request)
             let bucket = try await unjudgedBucket(of: context)
             return try await setCopies(change.copies, of: bucket, context)
+        }
+        api.post("buckets/:bucket/move") { request, context in
+            let move = try await Self.body(BucketMove.self, of: request)
+            return try await self.move(unjudgedBucket(of: context), move, request, context)
         }
     }
 
@@ -68,7 +73,7 @@ extension AdminFace {
             if context.role < .operator, let key, key.needsGrants {
                 try await node.accessKeys.grant(.owner, on: bucket, to: key.id)
             }
-            return try Self.yes(answer(bucket, context), status: .created)
+            return try await Self.yes(answer(bucket, context, bucketPlaces()), status: .created)
         case .bucketExists: throw AdminError(.conflict, "bucket_exists", "there is a bucket \(new.name) already")
         case let other: throw Self.unexpected(other)
         }
@@ -111,7 +116,7 @@ extension AdminFace {
         switch try await node.coordinator.commit(.setVersioning(bucket.id, versioning)) {
         case .done:
             bucket.versioning = versioning
-            return try Self.yes(answer(bucket, context))
+            return try await Self.yes(answer(bucket, context, bucketPlaces()))
         case .noSuchBucket:
             let name = name(of: bucket, for: context)
             throw AdminError(.notFound, "no_such_bucket", "there is no bucket \(name)")
@@ -124,7 +129,7 @@ extension AdminFace {
         let wanted = try Self.copies(count)
         let id = bucket.id
         // More copies are a matter of the mesh, fewer of what the objects are worth.
-        if context.role < .operator || wanted < node.coordinator.span(of: id).next {
+        if context.role < .operator || wanted < node.coordinator.span(of: id).next.copies {
             try demand(.owner, on: bucket, of: context)
         }
         let wish = LayoutWish.copies(id, base: node.coordinator.copies(of: id), wanted: wanted)
@@ -169,16 +174,23 @@ extension AdminFace {
         return Quota(bytes: asked.bytes, objects: asked.objects)
     }
 
-    private func answer(_ bucket: Bucket, _ context: AdminContext) -> BucketAnswer {
+    private func answer(
+        _ bucket: Bucket,
+        _ context: AdminContext,
+        _ places: BucketPlaces
+    ) -> BucketAnswer {
         BucketAnswer(
             name: name(of: bucket, for: context),
             created: JSON.date(millis: bucket.createdMillis),
             versioning: Self.text(of: bucket.versioning),
-            copies: node.coordinator.span(of: bucket.id).next,
+            copies: node.copiesWanted(of: bucket),
             copiesHeld: node.copiesHeld(of: bucket),
             usage: UsageAnswer(node.usage.usage(of: bucket.id)),
             quota: node.quotas.quota(of: bucket).map { QuotaAnswer(bytes: $0.bytes, objects: $0.objects) },
-            tenant: BucketName.tenant(of: bucket.name)
+            tenant: BucketName.tenant(of: bucket.name),
+            // Nodes are told to who has a part in the mesh.
+            place: context.role >= .viewer ? places.place(of: bucket.id) : nil,
+            moving: places.isMoving(bucket.id)
         )
     }
 }

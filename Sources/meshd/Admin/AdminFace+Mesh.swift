@@ -51,7 +51,7 @@ extension AdminFace {
         }
         mesh.post("leave") { _, _ in
             try await node.leaveMesh()
-            return try Self.yes(LeaveAnswer(left: node.settings.name))
+            return try Self.yes(LeaveAnswer(left: node.name))
         }
         mesh.get("doctor") { _, _ in try await Self.yes(DiagnosesAnswer(diagnoses: node.diagnose())) }
         mesh.get("doctor/all") { _, _ in try await Self.yes(diagnoseAll()) }

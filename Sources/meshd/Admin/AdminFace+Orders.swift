@@ -33,13 +33,22 @@ extension AdminFace {
         }
         nodes.patch { request, context in
             let change = try await Self.body(NodeChange.self, of: request)
+            let label = try await labelling(change, context)
             let wishes: [@Sendable (NodeID) -> LayoutWish] = [
                 change.weight.map { weight in { @Sendable in .weight($0, weight) } },
                 change.zone.map { zone in { @Sendable in .zone($0, zone) } },
             ].compactMap(\.self)
-            guard !wishes.isEmpty else { throw AdminError(.badRequest, "invalid", "name a weight, a zone, or both") }
+            guard !wishes.isEmpty || label != nil else {
+                throw AdminError(.badRequest, "invalid", "give a weight, a zone, a name or metadata")
+            }
             if let zone = change.zone, !SettingKind.isName(zone) {
                 throw AdminError(.badRequest, "invalid", "a zone is \(SettingKind.name.allowed)")
+            }
+            if let label, try !AuditTrail.isPreview(request) {
+                let message = try await self.label(label)
+                if wishes.isEmpty {
+                    return try Self.yes(OrderAnswer(message: message, epoch: node.currentLayout?.epoch ?? 0))
+                }
             }
             return try await order(request, context, wishes: wishes)
         }
@@ -81,7 +90,7 @@ extension AdminFace {
     }
 
     /// One after the other; none of them when only a preview is asked for.
-    private func order(
+    func order(
         _ request: Request,
         _ context: AdminContext,
         isForced: Bool,
@@ -172,7 +181,17 @@ struct OrderText {
         case .weight(let id, let weight): "the weight of \(id) becomes \(weight)"
         case .zone(let id, let zone): "the zone of \(id) becomes \(zone)"
         case .copies(_, _, let wanted): "the bucket gets \(Self.copies(wanted))"
+        case .move(_, _, let scope): "the bucket moves to \(Self.place(scope))"
         case .forget(let id): "what the former store of \(id) held is given up"
+        }
+    }
+
+    private static func place(_ scope: Pool.Scope?) -> String {
+        switch scope {
+        case .nodes(let nodes): nodes.map(\.description).sorted().joined(separator: ", ")
+        case .zones(let zones):
+            (zones.count == 1 ? "the zone " : "the zones ") + zones.sorted().joined(separator: ", ")
+        case nil: "the nodes of the whole mesh"
         }
     }
 

@@ -96,7 +96,7 @@ extension AdminFace {
             throw AdminError(
                 .conflict,
                 "no_admin_key",
-                "\(node.settings.name) does not hold the mesh's admin key: ask the node where the mesh began, or give a "
+                "\(node.name) does not hold the mesh's admin key: ask the node where the mesh began, or give a "
                     + "token that `meshd token create` printed"
             )
         }

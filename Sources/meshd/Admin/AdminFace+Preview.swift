@@ -14,7 +14,8 @@ extension AdminFace {
         let text = OrderText(facts: facts)
         switch await cluster.conduct.preview(wishes, isForced: false) {
         case .propose(let layout, let notes):
-            return try Self.yes(OrderPreview(layout, notes: notes.map(text.named), facts: facts))
+            let bucket = await bucket(wishes, layout)
+            return try Self.yes(OrderPreview(layout, notes: notes.map(text.named), bucket: bucket, facts: facts))
         case .alreadySo: return try Self.yes(OrderPreview(nil, facts: facts))
         case .needsForce(let loss):
             guard case .propose(let layout, let notes) = await cluster.conduct.preview(wishes, isForced: true) else {
@@ -27,5 +28,12 @@ extension AdminFace {
             return try Self.yes(OrderPreview(layout, notes: notes.map(text.named), loss: loss, facts: facts))
         case .refused(let reason): throw AdminError(.conflict, "refused", text.named(reason))
         }
+    }
+
+    /// The bucket that is to move, when nothing else is asked for.
+    private func bucket(_ wishes: [LayoutWish], _ layout: Layout) async -> OrderPreview.Bucket? {
+        guard wishes.count == 1, case .move(let id, let base, _) = wishes[0] else { return nil }
+        await node.lookAtUsage()
+        return OrderPreview.Bucket(span: layout.span(of: id, base: base), usage: node.usage.usage(of: id))
     }
 }

@@ -51,7 +51,7 @@ extension AdminFace {
                 createBuckets: signed.role >= .operator || key?.allowsCreatingBuckets == true,
                 endsAt: signed.token.endsAt,
                 changeMark: signed.changeMark,
-                node: node.settings.name,
+                node: node.name,
                 version: Meshd.version
             )
         )

@@ -31,7 +31,7 @@ extension AdminFace {
         let statistics = node.store.statistics()
         let faces = node.faces
         return StatusAnswer(
-            name: node.settings.name,
+            name: node.name,
             node: node.identity.id.description,
             zone: node.zone,
             version: Meshd.version,

@@ -71,7 +71,7 @@ struct AdminGate: RouterMiddleware {
                 throw AdminError(.unauthorized, "unauthorized", "the admin token is not that of this node")
             }
             var context = context
-            context.who = "the token of \(node.settings.name)"
+            context.who = "the token of \(node.name)"
             context.role = .admin
             return try await next(request, context)
         }

@@ -76,6 +76,26 @@ struct BucketAnswer: Codable, Sendable {
     var quota: QuotaAnswer?
     /// Nil: it is of no tenant.
     var tenant: String?
+    /// Where it is, or is moving to; nil: on nodes of the whole mesh.
+    var place: BucketPlace?
+    /// It goes to other nodes; nil where it is as it was made.
+    var moving: Bool?
+}
+
+/// Chosen nodes, or all of some zones: one of the two is there.
+struct BucketPlace: Codable, Sendable, Equatable {
+    /// By name.
+    var nodes: [String]?
+    var zones: [String]?
+}
+
+/// `buckets/NAME/move`: one of the three.
+struct BucketMove: Codable, Sendable {
+    /// By name or id.
+    var nodes: [String]?
+    var zones: [String]?
+    /// Back to nodes of the whole mesh.
+    var everywhere: Bool?
 }
 
 /// What is there, about.
@@ -85,9 +105,12 @@ struct UsageAnswer: Codable, Sendable, Equatable {
     var bytes: UInt64
     /// False: some node did not answer, and the rest is taken to be like what is known.
     var complete: Bool
+    /// Copies on nodes that are to have none of it any more: they go when all new holders were seen to have them. Nil: none.
+    var oldCopies: UInt64?
 
     init(_ usage: MeshUsage) {
         (objects, bytes, complete) = (usage.versions, usage.bytes, usage.isComplete)
+        oldCopies = usage.surplusCopies > 0 ? usage.surplusCopies : nil
     }
 }
 

@@ -49,6 +49,8 @@ struct ClusterNode: Codable, Sendable {
     var freeBytes: UInt64
     /// Its own words; nothing when it did not answer.
     var condition: NodeCondition?
+    /// What people noted of it; nil: nothing.
+    var metadata: [String: String]?
 }
 
 struct ClusterNodes: Codable, Sendable {
@@ -81,6 +83,10 @@ struct NodeReplacement: Codable, Sendable {
 struct NodeChange: Codable, Sendable {
     var weight: UInt32?
     var zone: String?
+    /// Empty: as it is configured.
+    var name: String?
+    /// In place of all that was noted.
+    var metadata: [String: String]?
 }
 
 /// `cluster/layout/bandwidth`.

@@ -14,11 +14,17 @@ struct MetricsPage {
     var text: String {
         var page = PrometheusText()
         page.family("meshd_build", "The version that runs; always 1.", .gauge)
-        page.sample("meshd_build", [("version", Meshd.version), ("node", node.settings.name)], 1)
+        page.sample("meshd_build", [("version", Meshd.version), ("node", node.name)], 1)
         page.single("meshd_ready", "1 when S3 requests are served.", .gauge, node.isReady ? 1 : 0)
         let started = Double(node.startedMillis) / 1000
         page.single("process_start_time_seconds", "When the process started, Unix time.", .gauge, started)
-        if let resident = Self.residentBytes() {
+        page.single(
+            "process_cpu_seconds_total",
+            "Time on a core, in user and system mode.",
+            .counter,
+            Double(MachineGauge.cpuMicros()) / 1e6
+        )
+        if let resident = MachineGauge.residentBytes() {
             page.single("process_resident_memory_bytes", "Resident memory.", .gauge, Double(resident))
         }
         node.metrics.write(to: &page)
@@ -64,12 +70,5 @@ struct MetricsPage {
             node.quotas.quota(of: $0.bucket)?.objects
         }
         family("meshd_bucket_quota_bytes", "Bytes that a bucket may have.") { node.quotas.quota(of: $0.bucket)?.bytes }
-    }
-
-    /// The second field of /proc/self/statm, in pages of 4 KiB; nil where there is no such file.
-    private static func residentBytes() -> UInt64? {
-        guard let bytes = try? SmallFile.read("/proc/self/statm") else { return nil }
-        let fields = String(decoding: bytes, as: UTF8.self).split(separator: " ")
-        return fields.count > 1 ? UInt64(fields[1]).map { $0 * 4096 } : nil
     }
 }

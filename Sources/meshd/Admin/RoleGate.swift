@@ -58,7 +58,8 @@ struct RoleGate: RouterMiddleware {
     /// What a mesh needs from day to day.
     private static let operators =
         ["config"].map { CallPattern(.get, $0) } + [
-            CallPattern(.put, "buckets/*/quota"), CallPattern(.post, "mesh/probe"),
+            CallPattern(.put, "buckets/*/quota"), CallPattern(.post, "buckets/*/move"),
+            CallPattern(.post, "mesh/probe"),
             CallPattern(.patch, "cluster/nodes/*"), CallPattern(.post, "cluster/nodes/remove"),
             CallPattern(.post, "cluster/repair/*"),
             CallPattern(.post, "cluster/rehearsal"), CallPattern(.post, "replication"),

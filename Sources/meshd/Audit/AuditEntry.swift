@@ -20,10 +20,10 @@ struct AuditEntry: Sendable {
     /// Fields of requests that are no secrets. All others are left out, whatever they are.
     static let detailNames: Set<String> = [
         "address", "addresses", "admin", "bucket", "bytes", "bytesPerSecond", "copies", "createBuckets", "deletes",
-        "disabled",
+        "disabled", "everywhere",
         "endpoint", "existing", "expires", "force", "format", "id", "intervalSeconds", "key", "metadata", "mode",
         "name", "names", "nodes", "objects", "paused", "prefix", "rights", "role", "seconds", "targetBucket",
-        "targetPrefix", "tenant", "tenantAdmin", "version", "versioning", "weight", "with", "zone",
+        "targetPrefix", "tenant", "tenantAdmin", "version", "versioning", "weight", "with", "zone", "zones",
     ]
 
     /// Calls that change nothing although their method could, and the one that reads a secret.
@@ -36,6 +36,7 @@ struct AuditEntry: Sendable {
     /// Calls that can be asked what they would do.
     static func hasPreview(_ method: HTTPRequest.Method, _ path: String) -> Bool {
         let parts = path.split(separator: "/")
+        if method == .post, parts.count == 3, parts[0] == "buckets", parts[2] == "move" { return true }
         guard parts.starts(with: ["cluster", "nodes"]) else { return false }
         if method == .patch { return parts.count == 3 }
         if method == .post, path == "cluster/nodes/remove" { return true }
@@ -49,6 +50,7 @@ struct AuditEntry: Sendable {
         Phrase(.put, "buckets/*/versioning", "sets the versioning of *"),
         Phrase(.put, "buckets/*/copies", "sets the copies of *"),
         Phrase(.put, "buckets/*/quota", "sets the quota of *"),
+        Phrase(.post, "buckets/*/move", "moves * to other nodes"),
         Phrase(.put, "buckets/*/object", "writes an object in *"),
         Phrase(.delete, "buckets/*/object", "deletes an object in *"),
         Phrase(.delete, "buckets/*/version", "deletes a version in *"),

@@ -8,13 +8,13 @@ struct BucketCommand: AsyncParsableCommand {
         commandName: "bucket",
         abstract: "List and change buckets.",
         subcommands: [
-            List.self, Create.self, Delete.self, Show.self, Set.self, SetVersioning.self, SetQuota.self,
+            List.self, Create.self, Delete.self, Show.self, Set.self, SetVersioning.self, SetQuota.self, Move.self,
         ]
     )
 
     static func table(_ buckets: [BucketAnswer]) -> String {
         Table.text(
-            header: ["BUCKET", "OBJECTS", "SIZE", "VERSIONING", "COPIES", "CREATED"],
+            header: ["BUCKET", "OBJECTS", "SIZE", "VERSIONING", "COPIES", "WHERE", "CREATED"],
             rows: buckets.map { bucket in
                 let usage = bucket.usage
                 let objects = usage.map {
@@ -22,7 +22,8 @@ struct BucketCommand: AsyncParsableCommand {
                 }
                 let size = usage.map { QuotaText.bytes($0.bytes, of: bucket.quota?.bytes, isComplete: $0.complete) }
                 return [
-                    bucket.name, objects ?? "-", size ?? "-", bucket.versioning, copies(bucket), bucket.created,
+                    bucket.name, objects ?? "-", size ?? "-", bucket.versioning, copies(bucket), place(bucket),
+                    bucket.created,
                 ]
             }
         )
@@ -31,6 +32,20 @@ struct BucketCommand: AsyncParsableCommand {
     private static func copies(_ bucket: BucketAnswer) -> String {
         bucket.copiesHeld == bucket.copies ? "\(bucket.copies)" : "wants \(bucket.copies), has \(bucket.copiesHeld)"
     }
+
+    private static func place(_ bucket: BucketAnswer) -> String {
+        let place = bucket.place.map { $0.zones.map(zones) ?? names($0.nodes) }
+        let words = place ?? "all nodes"
+        if bucket.moving == true { return "moving to " + words }
+        guard let old = bucket.usage?.oldCopies else { return words }
+        return "\(words) (\(old) old copies left)"
+    }
+
+    private static func zones(_ names: [String]) -> String {
+        (names.count == 1 ? "zone " : "zones ") + names.joined(separator: ", ")
+    }
+
+    private static func names(_ nodes: [String]?) -> String { (nodes ?? []).joined(separator: ", ") }
 
     private static func check(copies: Int?) throws {
         guard copies.map(BucketSettings.copiesChoices.contains) ?? true else {

@@ -49,7 +49,7 @@ extension Node {
         let material = isFit ? try? await mesh().tokenMaterial() : nil
         return ConsentAnswer(
             id: identity.id.description,
-            name: settings.name,
+            name: name,
             version: Meshd.version,
             awaitsCode: isFit && material != nil,
             reason: reason ?? (material == nil ? "it is still starting" : nil),
@@ -73,7 +73,7 @@ extension Node {
             throw AdminError.tooManyFailures(seconds: Int((consent.restMillis + 999) / 1_000))
         }
         let inviter = PlainText.of(Array(knock.words.utf8), scalarsMax: 128)
-        let words = NewcomerDoor.words(name: settings.name, id: identity.id.description)
+        let words = NewcomerDoor.words(name: name, id: identity.id.description)
         guard let session = Hex.decode(knock.session.utf8), let message = Hex.decode(knock.message.utf8),
             let exchange = CodeExchange(
                 code: Secret(code.text),
@@ -102,7 +102,7 @@ extension Node {
                 consent.show("  Invite   this code was tried too often and is void; `meshd code` shows the next")
             }
             let rest = left == 0 ? "the node shows a new one in a while" : "\(left) more wrong ones make it void"
-            throw AdminError(.forbidden, "wrong_code", "this is not the code that \(settings.name) shows: \(rest)")
+            throw AdminError(.forbidden, "wrong_code", "this is not the code that \(name) shows: \(rest)")
         case .unknown: throw Self.noKnock
         }
     }
@@ -130,7 +130,7 @@ extension Node {
             logger
         )
         consent.beReborn()
-        return ConsentEnded(message: "\(settings.name) sets aside what it has, and joins")
+        return ConsentEnded(message: "\(name) sets aside what it has, and joins")
     }
 
     /// The inviter says how it ended.
@@ -150,7 +150,7 @@ extension Node {
         case .settle:
             guard let invitation else { return onNoWay }
             guard invitation.stage == .entered else {
-                throw AdminError(.conflict, "not_entered", "\(settings.name) is not in the mesh yet")
+                throw AdminError(.conflict, "not_entered", "\(name) is not in the mesh yet")
             }
             try Invitation.settle(in: directory.path)
             record(
@@ -159,7 +159,7 @@ extension Node {
                 "settled",
                 logger
             )
-            return ConsentEnded(message: "\(settings.name) is at home in this mesh")
+            return ConsentEnded(message: "\(name) is at home in this mesh")
         case .undo:
             let layout = currentLayout
             let objection = ConsentEnd.objection(
@@ -176,12 +176,12 @@ extension Node {
                 logger
             )
             try turnBack()
-            return ConsentEnded(message: "\(settings.name) returns to its mesh of one")
+            return ConsentEnded(message: "\(name) returns to its mesh of one")
         }
     }
 
     private var onNoWay: ConsentEnded {
-        ConsentEnded(message: "\(settings.name) is on no way into a mesh or out of one")
+        ConsentEnded(message: "\(name) is on no way into a mesh or out of one")
     }
 
     /// Every try leaves a trace: in the log, and among the events. What anybody on the network can bring about has the

@@ -35,6 +35,7 @@ enum ConsoleFiles {
         "orders.js": File(PackageResources.orders_js, script),
         "shrink.js": File(PackageResources.shrink_js, script),
         "storage.js": File(PackageResources.storage_js, script),
+        "places.js": File(PackageResources.places_js, script),
         "replication.js": File(PackageResources.replication_js, script),
         "objects.js": File(PackageResources.objects_js, script),
         "keys.js": File(PackageResources.keys_js, script),

@@ -84,7 +84,7 @@ final class Sessions: Sendable {
     private func proven(_ asked: SignIn) -> (SessionToken.Subject, Secret)? {
         if let given = asked.token {
             guard Secret(given).isEqual(to: node.adminToken) else { return nil }
-            return (.bearer(node.settings.name), Self.unbound)
+            return (.bearer(node.name), Self.unbound)
         }
         guard let id = asked.accessKey, let given = asked.secretKey else { return nil }
         let key = node.accessKeys.lookup(id)

@@ -38,7 +38,7 @@ extension AdminFace {
             }
         } else {
             pages = [node.events.page(words.query)]
-            answer.of = [node.settings.name]
+            answer.of = [node.name]
         }
         let page = EventPage.merged(pages, limit: words.query.limit)
         answer.events = page.events
@@ -48,7 +48,7 @@ extension AdminFace {
 
     /// Everything that fits, newest first, page by page: as much memory as one page.
     private func export(_ words: EventWords, isTable: Bool) -> Response {
-        let name = "meshd-events-\(node.settings.name).\(isTable ? "csv" : "jsonl")"
+        let name = "meshd-events-\(node.name).\(isTable ? "csv" : "jsonl")"
         let body = ResponseBody { writer in
             var words = words
             words.query.limit = EventQuery.limitMax

@@ -10,7 +10,7 @@ extension Node {
 
     /// Notes what changes in its layout, its disk and its repair, until it is cancelled.
     func watchItself() async {
-        events.note(EventDraft(.node, .note, "\(settings.name) takes part, version \(Meshd.version)"))
+        events.note(EventDraft(.node, .note, "\(name) takes part, version \(Meshd.version)"))
         let known = Mutex(currentLayout)
         layout.observe { [weak self] now in
             guard let self else { return }
@@ -32,11 +32,11 @@ extension Node {
             let rest = Self.watchMillis - millis % Self.watchMillis
             try? await Task.sleep(for: .milliseconds(Int64(rest)))
         }
-        events.note(EventDraft(.node, .note, "\(settings.name) stops"))
+        events.note(EventDraft(.node, .note, "\(name) stops"))
     }
 
     private func name(of id: NodeID, _ presence: Presence?) -> String {
-        if id == identity.id { return settings.name }
+        if id == identity.id { return name }
         return presence?[id]?.name ?? String(id.description.prefix(8))
     }
 

@@ -58,7 +58,7 @@ extension AdminFace {
             }
         } else {
             reports = [node.history.report(span)]
-            answer.of = [node.settings.name]
+            answer.of = [node.name]
         }
         answer.points = HistoryReport.merged(reports, seconds: span.seconds).points.map { point in
             HistoryAnswer.Point(

@@ -54,10 +54,10 @@ final class Rehearsal: Sendable {
                 id: String(SecureRandom.word(), radix: 16),
                 node: known.name,
                 nodeID: subject.description,
-                conductor: node.settings.name,
+                conductor: node.name,
                 seconds: seconds,
                 startedMillis: JSON.nowMillis(),
-                sentence: "\(node.settings.name) looks how long requests take while everybody is there"
+                sentence: "\(node.name) looks how long requests take while everybody is there"
             )
         )
     }
@@ -70,7 +70,7 @@ final class Rehearsal: Sendable {
         _ node: Node,
         _ cluster: Cluster
     ) async throws {
-        let bereft = await cluster.conduct.copiesBereft(without: subject.id)
+        let bereft = await cluster.conduct.spreadsBereft(without: subject.id)
         let check = RehearsalCheck(facts: facts, ownID: node.identity.id, bereft: bereft)
         if let objection = check.objection(to: subject) { throw AdminError(.conflict, "not_now", objection) }
     }
@@ -99,7 +99,7 @@ final class Rehearsal: Sendable {
     private func release() async { _ = await node.ask(call(.release), of: [node.identity.id] + others) }
 
     private func name(of id: NodeID) -> String {
-        id == node.identity.id ? node.settings.name : mesh.presence[id]?.name ?? "\(id)"
+        id == node.identity.id ? node.name : mesh.presence[id]?.name ?? "\(id)"
     }
 
     // MARK: The run

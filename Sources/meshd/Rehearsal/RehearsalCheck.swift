@@ -5,8 +5,8 @@ import Swim
 struct RehearsalCheck {
     let facts: ClusterFacts
     let ownID: NodeID
-    /// Numbers of copies with which some keys would have no majority without the node.
-    let bereft: [Int]
+    /// How buckets are spread of which some keys would have no majority without the node.
+    let bereft: [Spread]
 
     /// Why the node cannot be missed now, as a sentence; nil: it can.
     func objection(to subject: ClusterFacts.Node) -> String? {
@@ -25,11 +25,19 @@ struct RehearsalCheck {
             return "some objects still wait for a node (\(max(waiting, wanted))): wait until nothing does"
         }
         guard bereft.isEmpty else {
-            let copies = bereft.map(String.init).joined(separator: " or ")
-            return "without \(name) requests would fail: keys in \(copies) \(bereft == [1] ? "copy" : "copies") would "
+            guard let whole = Self.copies(bereft.filter { $0.pool == .whole }) else {
+                return "without \(name) requests would fail: buckets on a few chosen nodes would have no majority"
+            }
+            return "without \(name) requests would fail: keys in \(whole) would "
                 + "have no majority. That takes three nodes, or two and a witness, and no bucket with one copy"
         }
         return nil
+    }
+
+    /// In words: `1 or 2 copies`.
+    private static func copies(_ spreads: [Spread]) -> String? {
+        guard let last = spreads.last else { return nil }
+        return spreads.map { "\($0.copies)" }.joined(separator: " or ") + (last.copies == 1 ? " copy" : " copies")
     }
 
     /// Whether it can take the place of another one: who comes and goes can, that may be the last rehearsal's doing.

@@ -65,7 +65,7 @@ final class RehearsalDesk: Sendable {
             return .refused("it takes no part in the mesh")
         }
         // Its own view counts, too: nobody can call it back.
-        guard await cluster.conduct.copiesBereft(without: node.identity.id).isEmpty else {
+        guard await cluster.conduct.spreadsBereft(without: node.identity.id).isEmpty else {
             return .refused("as it sees the mesh, some keys would have no majority")
         }
         let isFree = state.withLock { state in
@@ -74,7 +74,7 @@ final class RehearsalDesk: Sendable {
             return true
         }
         guard isFree else { return .refused("it plays dead already") }
-        let (events, name) = (node.events, node.settings.name)
+        let (events, name) = (node.events, node.name)
         let ended: @Sendable () -> Void = { [self] in
             state.withLock { $0.deadUntil = nil }
             events.note(EventDraft(.node, .note, "\(name) takes part again: its rehearsal is over"))

@@ -91,7 +91,7 @@ extension AdminFace {
         var unanswered: [String] = []
         let presence = (try? node.mesh())?.presence
         for (id, said) in await node.ask(.replication, of: await present()) {
-            let name = presence?[id]?.name ?? (id == node.identity.id ? node.settings.name : "\(id)")
+            let name = presence?[id]?.name ?? (id == node.identity.id ? node.name : "\(id)")
             guard case .rules(let lines) = said else {
                 unanswered.append(name)
                 continue
@@ -103,7 +103,7 @@ extension AdminFace {
             RuleAnswer(
                 rule,
                 bucket: node.store.bucket(rule.bucket)?.name ?? "",
-                copies: node.coordinator.span(of: rule.bucket).now,
+                copies: node.coordinator.span(of: rule.bucket).now.copies,
                 reports: (reports[rule.name] ?? []).sorted { $0.node < $1.node },
                 unanswered: unanswered.sorted(),
                 nowMillis: now

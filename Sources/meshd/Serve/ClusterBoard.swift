@@ -116,7 +116,8 @@ struct ClusterBoard: Sendable {
             version: member?.version ?? Meshd.version,
             capacityBytes: known.condition?.capacityBytes ?? member?.capacityBytes ?? 0,
             freeBytes: known.condition?.freeBytes ?? member?.freeBytes ?? 0,
-            condition: known.condition
+            condition: known.condition,
+            metadata: node.labels.lookup(NodeLabel.name(known.id)).flatMap { $0.metadata.isEmpty ? nil : $0.metadata }
         )
     }
 
@@ -141,7 +142,7 @@ struct ClusterBoard: Sendable {
             let role: WhereReport.Holder.Role =
                 set.next == nil || !isNext ? .current : set.current.contains(id) ? .both : .next
             var holder = WhereReport.Holder(
-                name: id == own ? node.settings.name : name(id.description),
+                name: id == own ? node.name : name(id.description),
                 id: id.description,
                 zone: layout?.member(id)?.zone ?? node.zone,
                 role: role

@@ -126,11 +126,16 @@ struct MeshService: Sendable {
         }
     }
 
-    /// Keeps the description true until it is cancelled.
+    /// Keeps the description true until it is cancelled. People wait for a new name.
     private func describe() async {
+        var told = ""
+        var seconds = 0
         while !Task.isCancelled {
-            members.describe(Self.description(of: node))
-            try? await Task.sleep(for: .seconds(Self.describeSeconds))
+            let name = node.name
+            if name != told || seconds % Self.describeSeconds == 0 { members.describe(Self.description(of: node)) }
+            told = name
+            seconds += 1
+            try? await Task.sleep(for: .seconds(1))
         }
     }
 
@@ -138,7 +143,7 @@ struct MeshService: Sendable {
         let statistics = node.store.statistics()
         let (s3, admin) = node.faces
         return Description(
-            name: node.settings.name,
+            name: node.name,
             zone: node.settings.givenZone ?? "",
             s3: s3,
             admin: admin,
@@ -182,7 +187,7 @@ struct MeshService: Sendable {
                 else { return nil }
                 return LanNode(
                     id: node.identity.id,
-                    name: node.settings.name,
+                    name: node.name,
                     version: Meshd.version,
                     mesh: address,
                     admin: node.adminAddress(besides: address),

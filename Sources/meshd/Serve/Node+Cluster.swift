@@ -50,25 +50,27 @@ extension Node {
         await members.stop(leave: true)
     }
 
-    func copiesWanted(of bucket: Bucket) -> Int { coordinator.span(of: bucket.id).next }
+    func copiesWanted(of bucket: Bucket) -> Int { coordinator.span(of: bucket.id).next.copies }
 
     /// As many of them as there are nodes for, and as have come there.
     func copiesHeld(of bucket: Bucket) -> Int {
-        min(coordinator.span(of: bucket.id).now, currentLayout?.current.copiesMax ?? 1)
+        let spread = coordinator.span(of: bucket.id).now
+        return min(spread.copies, currentLayout?.copiesMax(in: spread.pool) ?? 1)
     }
 
-    /// Buckets that want another number of copies than the mesh gives by itself.
+    /// Buckets that want another number of copies than the mesh gives by itself, or have fewer where they are.
     var specialBuckets: [ClusterFacts.Special] {
         coordinator.buckets().compactMap { bucket in
-            let wants = copiesWanted(of: bucket)
-            guard wants != Layout.copiesDefault else { return nil }
-            return ClusterFacts.Special(name: bucket.name, wants: wants, has: copiesHeld(of: bucket))
+            let (wants, has) = (copiesWanted(of: bucket), copiesHeld(of: bucket))
+            let isPooled = coordinator.span(of: bucket.id).next.pool != .whole
+            guard wants != Layout.copiesDefault || (isPooled && has < wants) else { return nil }
+            return ClusterFacts.Special(name: bucket.name, wants: wants, has: has, isPooled: isPooled)
         }
     }
 
     func condition() async -> NodeCondition {
         let statistics = store.statistics()
-        var condition = NodeCondition(id: identity.id.description, name: settings.name)
+        var condition = NodeCondition(id: identity.id.description, name: name)
         condition.version = Meshd.version
         condition.epoch = currentLayout?.epoch ?? 0
         condition.isReady = isReady
@@ -82,6 +84,7 @@ extension Node {
         condition.hasDigests = store.digestRoots() != nil
         condition.repair = cluster?.repair.report
         condition.traffic = metrics.totals
+        condition.machine = machine.report
         condition.newestEvent = events.newest?.place.description
         return condition
     }

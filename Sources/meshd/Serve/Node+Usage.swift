@@ -47,12 +47,19 @@ extension Node {
         let known = (try? await mesh().report()).map { Set(ClusterBoard.present(in: $0)) }
         var counts: [NodeID: [BucketID: Usage]?] = [identity.id: store.usage()]
         await withTaskGroup(of: (NodeID, [BucketID: Usage]?).self) { tasks in
-            for node in layout.keptPartitions(copies: SlotTable.widthMax).keys where node != identity.id {
+            for node in layout.keepers where node != identity.id {
                 // Who is known to be away would only be waited for.
                 counts[node] = .some(nil)
                 if known?.contains(node) != false { tasks.addTask { (node, await self.usage(of: node)) } }
             }
-            for await (node, usage) in tasks { counts[node] = .some(usage) }
+            // Who keeps nothing may have old copies, and need not answer.
+            let others = Set(layout.members.map(\.node)).subtracting(counts.keys)
+            for node in others where known?.contains(node) == true {
+                tasks.addTask { (node, await self.usage(of: node)) }
+            }
+            for await (node, usage) in tasks where usage != nil || !others.contains(node) {
+                counts[node] = .some(usage)
+            }
         }
         let buckets = coordinator.buckets()
         let totals = UsageEstimate.totals(counts.compactMapValues(\.self), layout, of: buckets.map(\.id)) {

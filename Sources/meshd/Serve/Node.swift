@@ -27,6 +27,7 @@ final class Node: Sendable {
     let rules: ReplicationRules
     let tenants: RegisterTable<Tenant>
     let quotas: Quotas
+    let labels: RegisterTable<NodeLabel>
     let usage = UsageLedger()
     /// What happened here, for those who ask later.
     let events: EventLog
@@ -41,6 +42,7 @@ final class Node: Sendable {
     let activation: ActivationDesk
     let rehearsals = RehearsalDesk()
     let diagnoses = DiagnosisDesk()
+    let machine = MachineGauge()
     /// The look at what all nodes have that is under way.
     let usageLook = Mutex<Task<Void, Never>?>(nil)
     /// The way on which it came into its mesh, while that is not settled.
@@ -139,6 +141,8 @@ final class Node: Sendable {
         let tenants = RegisterTable<Tenant>(store: store, coordinator: coordinator)
         let bucketQuotas = RegisterTable<BucketQuota>(store: store, coordinator: coordinator)
         self.tenants = tenants
+        let labels = RegisterTable<NodeLabel>(store: store, coordinator: coordinator)
+        self.labels = labels
         quotas = Quotas(buckets: bucketQuotas, tenants: tenants, usage: usage)
         hasKeys = isFounder || !accessKeys.all().isEmpty
         store.onSystemChange { changed in
@@ -146,6 +150,7 @@ final class Node: Sendable {
             rules.heed(changed)
             tenants.heed(changed)
             bucketQuotas.heed(changed)
+            labels.heed(changed)
             // The store's thread does not wait for its own commits.
             if changed.contains(Layout.address.key) { Task { await layout.refresh() } }
         }

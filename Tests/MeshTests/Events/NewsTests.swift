@@ -28,6 +28,16 @@ import Testing
         let two = try #require(joint.settledSuccessor)
         let over = LayoutNews.drafts(joint, two, name: Self.name)
         #expect(over.map(\.message) == ["the change is over: nothing moves, epoch 3"])
+        let bucket = BucketID(rawValue: 4)
+        let moving = try #require(two.moving(bucket, base: 3, to: .nodes([NodeID(high: 0, low: 2)])))
+        func drafts(_ before: Layout, _ now: Layout) -> [String] {
+            LayoutNews.drafts(before, now, name: Self.name).map(\.message)
+        }
+        #expect(drafts(two, moving) == ["1 bucket moves to other nodes, epoch 4"])
+        let moved = try #require(moving.settledSuccessor)
+        #expect(drafts(moved, try #require(moved.forgetting([bucket]))).isEmpty)
+        let fewer = try #require(two.changing(bucket, base: 3, to: 1))
+        #expect(drafts(two, fewer) == ["numbers of copies of buckets change, epoch 4"])
         var targets = two.targets
         targets[1].state = .leaving
         targets[0].weight = 20

@@ -65,6 +65,26 @@ import Testing
         #expect(preview.message.hasPrefix("About ") && preview.message.contains("from n4 to n1"))
     }
 
+    @Test("a bucket that moves costs its own bytes, and who gives some up is named")
+    func bucket() throws {
+        let five = try Self.layout(5)
+        let bucket = BucketID(rawValue: 3)
+        func preview(_ scope: Pool.Scope, _ usage: MeshUsage) throws -> OrderPreview {
+            let next = try #require(five.moving(bucket, base: 3, to: scope))
+            let moved = OrderPreview.Bucket(span: next.span(of: bucket, base: 3), usage: usage)
+            return OrderPreview(next, bucket: moved, facts: Self.facts(five))
+        }
+        let usage = MeshUsage(versions: 1_024, bytes: 1_024 << 20)
+        let three = try preview(.nodes([Self.id(1), Self.id(2), Self.id(3)]), usage)
+        // Three of five had three fifths of it each.
+        #expect((1_150...1_310).contains(three.bytes >> 20) && three.warnings.isEmpty && three.copiesAfter == 3)
+        #expect(three.moves.allSatisfy { ["n1", "n2", "n3"].contains($0.to) })
+        #expect(three.message.contains("n4 gives up 6") && three.message.contains("n5 gives up 6"))
+        let one = try preview(.nodes([Self.id(1)]), MeshUsage(versions: 1, bytes: 1, isComplete: false))
+        #expect(one.copiesWanted == 3 && one.copiesAfter == 1)
+        #expect(one.warnings == ["Some nodes did not say what they have: the numbers are estimates."])
+    }
+
     @Test("of three nodes one that goes leaves two copies, and nothing has to move")
     func copies() throws {
         let three = try Self.layout(3)

@@ -55,10 +55,10 @@ import Testing
 
     @Test("who can be missed: nobody of two, one of three if all are there, nobody where a key has one copy")
     func missed() {
-        func bereft(_ count: Int, copies: [Int] = [3], dead: Set<Int> = []) -> [Int] {
+        func bereft(_ count: Int, copies: [Int] = [3], dead: Set<Int> = []) -> [Spread] {
             let layout = LayoutSample.stable(count)
             let around = LayoutSample.around(layout, without: dead, copies: copies)
-            return layout.copiesBereft(without: LayoutSample.id(2), around)
+            return layout.spreadsBereft(without: LayoutSample.id(2), around)
         }
         #expect(bereft(2) == [3])
         #expect(bereft(3) == [] && bereft(5) == [])

@@ -84,6 +84,76 @@ import Testing
         #expect(await bed.station(1).conduct.wish(.remove([RepairBed.id(9)])) != .alreadySo)
     }
 
+    @Test("a bucket moves between choices of nodes while writes go on, and costs no more than its own bytes")
+    func moves() async throws {
+        let seed = UInt64.random(in: 0 ... .max)
+        var writers = [Writer(seed: seed), Writer(seed: seed &+ 1)]
+        writers[1].bucket = BucketID(rawValue: 12)
+        let bed = RepairBed()
+        for number in 1...5 as ClosedRange<UInt64> { try await bed.start(number) }
+        try #require(try await bed.settle(members: 5))
+        var newest: [RowAddress: Row] = [:]
+        var meanwhile = 0
+        func write(_ count: Int, missing: Set<NodeID> = []) {
+            for index in 0..<count {
+                let at = index % 2
+                let isSmall = writers[at].below(4) != 0
+                let key = "key-\(writers[at].below(300))"
+                let written = writers[at].row(key, size: isSmall ? 300 : 40_000, isSmall: isSmall)
+                newest[written.row.address] = written.row
+                // What is acknowledged is with majorities.
+                let set = bed.station(1).layout.book.current.holders(of: written.row.address, base: 3)
+                let away = set.canReachQuorum(without: Array(missing)) ? missing : []
+                // Who misses it fetches it, whoever holds it by then.
+                if !isSmall, !away.isEmpty { meanwhile += 2 * 40_000 }
+                bed.write(written, missing: away)
+            }
+        }
+        write(800)
+        let bucket = writers[0].bucket
+        func scope(_ numbers: [UInt64]) -> Pool.Scope { .nodes(Set(numbers.map(RepairBed.id))) }
+        for place in [scope([3, 4, 5]), scope([1]), scope([1, 2]), nil, scope([2, 3, 4, 5])] {
+            let before = bed.net.withLock { $0.bodyBytes }
+            let there = newest.values.filter { $0.record.bucket == bucket && $0.record.size > 1_000 }
+            meanwhile = 0
+            let former = bed.station(1).layout.book.current
+            async let answer = bed.station(1).conduct.wish(.move(bucket, base: 3, to: place))
+            for _ in 0..<40 where bed.station(1).layout.book.current.epoch == former.epoch { try await bed.round() }
+            try #require(bed.station(1).layout.book.current.epoch > former.epoch)
+            let isSettled = try await bed.settle(members: 5) {
+                write(10, missing: [RepairBed.id(UInt64(1 + writers[0].below(5)))])
+            }
+            try #require(isSettled, "\(String(describing: place)); seed \(seed)")
+            guard case .decided = await answer else {
+                Issue.record("\(await answer)")
+                return
+            }
+            for _ in 0..<3 { try await bed.round() }
+            #expect(bed.check(newest, exactly: true) == [], "\(String(describing: place)); seed \(seed)")
+            // What came to nodes that had none of it, and what was written meanwhile.
+            let layout = bed.station(1).layout.book.current
+            var gained = 0
+            for row in there {
+                let old = former.holders(of: row.address, base: 3).current
+                gained += layout.holders(of: row.address, base: 3).current.count { !old.contains($0) } * 40_000
+            }
+            let moved = bed.net.withLock { $0.bodyBytes } - before
+            #expect(moved <= UInt64(gained + meanwhile), "\(moved) bytes, \(gained) have to, \(meanwhile) were missed")
+        }
+        // Nodes without a place for the bucket differ from the others for a reason, and do not look again.
+        func compareAll() async throws -> Int {
+            var leaves = 0
+            for (a, b) in (1...5).flatMap({ a in (1...5).filter { $0 > a }.map { (a, $0) } }) as [(UInt64, UInt64)] {
+                let result = await bed.station(a).repair.antiEntropy.compare(with: RepairBed.id(b))
+                leaves += try #require(result).leavesDifferent
+            }
+            return leaves
+        }
+        let (first, second) = (try await compareAll(), try await compareAll())
+        #expect(first > 0 && second == 0, "\(first) leaves, then \(second)")
+        #expect(bed.check(newest, exactly: true) == [])
+    }
+
     @Test("a node that comes learns which buckets others have closed or buried")
     func closedBuckets() async throws {
         let bed = RepairBed()

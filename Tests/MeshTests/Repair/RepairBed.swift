@@ -245,7 +245,7 @@ final class RepairBed: Sendable {
 struct Writer {
     private var random: Swim.Random
     private var clock: UInt64 = 1 << 40
-    let bucket = BucketID(rawValue: 9)
+    var bucket = BucketID(rawValue: 9)
 
     init(seed: UInt64) { random = Swim.Random(seed: seed) }
 
@@ -284,7 +284,7 @@ extension RepairBed {
     func write(_ written: (row: Row, body: [UInt8]), missing: Set<NodeID> = [], hinted: Bool = true) {
         let stations = net.withLock { $0.stations }
         guard let layout = stations.values.map(\.layout.book.current).max(by: { $0.epoch < $1.epoch }) else { return }
-        let holders = layout.holders(of: written.row.address.partition, copies: 3).everyone
+        let holders = layout.holders(of: written.row.address, base: 3).everyone
         let name = RowName(written.row.address, written.row.stamp)
         for node in holders where !missing.contains(node) {
             guard let disk = stations[node]?.disk else { continue }
@@ -308,7 +308,7 @@ extension RepairBed {
         }
         var faults: [String] = []
         for (address, row) in newest {
-            let holders = layout.holders(of: address.partition, copies: 3).everyone
+            let holders = layout.holders(of: address, base: 3).everyone
             for (node, station) in stations {
                 let (has, isWhole) = station.disk.state.withLock { state in
                     let own = state.rows[address]?.first { $0.stamp == row.stamp }

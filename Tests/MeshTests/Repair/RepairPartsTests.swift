@@ -11,7 +11,7 @@ import Testing
         let partitions = (0..<10).map { Partition(number: $0) }
         var comparison = Comparison(partitions, rechecks: false)
         #expect(comparison.begin() == .roots(partitions))
-        #expect(comparison.roots(different: [Partition(number: 4)], empty: []) == .groups([Partition(number: 4)]))
+        #expect(comparison.roots(different: [Partition(number: 4)]) == .groups([Partition(number: 4)]))
         var theirs = [UInt64](repeating: 1, count: 16)
         theirs[3] = 2
         let directive = comparison.groups(mine: [UInt64](repeating: 1, count: 16), theirs: theirs)
@@ -28,30 +28,73 @@ import Testing
         let partition = Partition(number: 1)
         var comparison = Comparison([partition], rechecks: true)
         _ = comparison.begin()
-        #expect(comparison.roots(different: [partition], empty: [partition]) == .pause)
+        #expect(comparison.roots(different: [partition]) == .groups([partition]))
+        let (mine, theirs) = ([UInt64](repeating: 1, count: 16), [UInt64](repeating: 2, count: 16))
+        #expect(comparison.groups(mine: mine, theirs: theirs) == .pause)
         #expect(comparison.resume() == .roots([partition]))
-        #expect(comparison.roots(different: [], empty: []) == .finish(LeafSet()))
+        #expect(comparison.roots(different: []) == .finish(LeafSet()))
     }
 
-    @Test("leaves that differ for a known reason are left alone until a sum changes")
+    @Test("leaves that differ for a known reason are left alone until they differ otherwise")
     func explained() {
         let partition = Partition(number: 1)
         var known = ExplainedLeaves()
-        known.note(LeafName(partition, 2), LeafSums(mine: 5, theirs: 6))
-        for (mine, isKnown) in [(5, true), (7, false)] as [(UInt64, Bool)] {
+        known.note(LeafName(partition, 2), 5 &- 6)
+        for (mine, theirs, isKnown) in [(5, 6, true), (7, 6, false), (7, 8, true)] as [(UInt64, UInt64, Bool)] {
             var comparison = Comparison([partition], rechecks: false, explained: known)
             _ = comparison.begin()
-            _ = comparison.roots(different: [partition], empty: [])
+            _ = comparison.roots(different: [partition])
             _ = comparison.groups(
                 mine: [1] + [UInt64](repeating: 0, count: 15),
                 theirs: [UInt64](repeating: 0, count: 16)
             )
             var (a, b) = ([UInt64](repeating: 0, count: 16), [UInt64](repeating: 0, count: 16))
-            (a[2], b[2]) = (mine, 6)
+            (a[2], b[2]) = (mine, theirs)
             var leaves = LeafSet()
             if !isKnown { leaves.insert(partition, 2) }
             #expect(comparison.leaves(mine: a, theirs: b) == .finish(leaves))
         }
+    }
+
+    @Test("a partition that differs for a known reason is left alone, an empty one too, until it differs otherwise")
+    func explainedPartition() {
+        let partition = Partition(number: 1)
+        let (mine, theirs) = ([UInt64](repeating: 0, count: 16), (1...16).map { UInt64($0) })
+        func found(_ known: ExplainedLeaves, _ theirs: [UInt64]) -> (Comparison, Comparison.Directive) {
+            var comparison = Comparison([partition], rechecks: false, explained: known)
+            _ = comparison.begin()
+            #expect(comparison.roots(different: [partition]) == .groups([partition]))
+            let end = comparison.groups(mine: mine, theirs: theirs)
+            return (comparison, end)
+        }
+        var known = ExplainedLeaves()
+        let (comparison, first) = found(known, theirs)
+        #expect(first == .finish(LeafSet([partition])))
+        for (partition, difference) in comparison.partitionDifferences { known.note(partition, difference) }
+        #expect(found(known, theirs).1 == .finish(LeafSet()))
+        #expect(found(known, Array(theirs.reversed())).1 == .finish(LeafSet([partition])))
+    }
+
+    @Test("what came to differ between two looks is not taken as explained by what was looked at")
+    func explainedByRecheck() {
+        let partition = Partition(number: 1)
+        var comparison = Comparison([partition], rechecks: true)
+        let zeros = [UInt64](repeating: 0, count: 16)
+        func look(_ different: [Int]) -> Comparison.Directive {
+            _ = comparison.roots(different: [partition])
+            var (groups, leaves) = (zeros, zeros)
+            for leaf in different { (groups[0], leaves[leaf]) = (9, UInt64(leaf + 1)) }
+            _ = comparison.groups(mine: groups, theirs: zeros)
+            return comparison.leaves(mine: leaves, theirs: zeros)
+        }
+        _ = comparison.begin()
+        #expect(look([3]) == .pause)
+        #expect(comparison.resume() == .roots([partition]))
+        var leaves = LeafSet()
+        leaves.insert(partition, 3)
+        #expect(look([3, 5]) == .finish(leaves))
+        #expect(comparison.differences == [LeafName(partition, 3): 4])
+        #expect(comparison.partitionDifferences.isEmpty)
     }
 
     @Test("a bucket of tokens lets its rate through and no more")

@@ -84,6 +84,28 @@ import Testing
         #expect(health.findings.first?.advice == "2 more nodes raise it without a command")
     }
 
+    @Test("a bucket with fewer copies where it was moved to is named, and one whose keys cannot be used is an error")
+    func pooled() {
+        let few = Self.health(3) {
+            $0.specialBuckets = [.init(name: "photos", wants: 3, has: 1, isPooled: true)]
+        }
+        #expect(few.sentence == "healthy: 3 nodes hold 3 copies of every object but those of 1 bucket")
+        #expect(few.findings.map(\.message) == ["bucket photos wants 3 copies, has 1 where it is"])
+        #expect(few.findings.first?.advice.contains("meshd bucket move photos") == true)
+        func dead(_ number: Int) -> ClusterHealth {
+            Self.health(3) { facts in
+                let pool = HolderSet(current: [facts.nodes[0].id, facts.nodes[1].id])
+                facts.pooled = [.init(buckets: 2, holders: [HolderSet](repeating: pool, count: Partition.count))]
+                facts.nodes[number].state = .dead
+                facts.nodes[number].condition = nil
+            }
+        }
+        let lost = dead(1).findings.first { $0.code == "bucket-majority-lost" }
+        #expect(lost?.severity == .error && lost?.message.hasPrefix("some keys of 2 buckets on chosen nodes") == true)
+        #expect(dead(1).level == .impaired)
+        #expect(!dead(2).findings.contains { $0.code == "bucket-majority-lost" })
+    }
+
     @Test("two nodes are healthy and say what they want")
     func two() {
         let health = Self.health(2) { _ in }

@@ -79,7 +79,7 @@ import Testing
 
         let joint = try #require(first.adding((2...5).map(member)))
         let layout = try #require(joint.settledSuccessor)
-        let kept = layout.keptPartitions(copies: 3)
+        let kept = layout.keptPartitions(of: 3)
         #expect(kept.count == 5 && kept.values.reduce(0, +) == 3 * Partition.count)
         // A thousand versions of ten bytes in each partition, wherever its holders are.
         let counts = kept.mapValues { [big: Usage(versions: Int64($0) * 1_000, bytes: Int64($0) * 10_000)] }
@@ -92,6 +92,17 @@ import Testing
         #expect(
             UsageEstimate.totals([id(9): [big: Usage(versions: 1, bytes: 1)]], layout, of: [big]) { _ in 3 }.isEmpty
         )
+        // Old copies are on nodes that are to have none; while copies move there are no old ones.
+        let moving = try #require(layout.moving(big, base: 3, to: .nodes([id(1), id(2), id(3)])))
+        let there = try #require(moving.settledSuccessor)
+        let spread = try #require(there.spread(of: big)).now
+        let late = [
+            id(1): [big: Usage(versions: 1_024, bytes: 0)], id(2): [big: Usage(versions: 1_024, bytes: 0)],
+            id(3): [big: Usage(versions: 1_024, bytes: 0)], id(4): [big: Usage(versions: 30, bytes: 0)], id(5): [:],
+        ]
+        let moved = UsageEstimate.totals(late, there, of: [big]) { _ in spread }
+        #expect(moved == [big: MeshUsage(versions: 1_024, bytes: 0, surplusCopies: 30)])
+        #expect(UsageEstimate.totals(late, moving, of: [big]) { _ in spread }[big]?.surplusCopies == 0)
         // A bucket that was emptied is empty for all who answer.
         #expect(UsageEstimate.totals([id(2): [:]], layout, of: [big]) { _ in 3 } == [big: MeshUsage(isComplete: false)])
     }

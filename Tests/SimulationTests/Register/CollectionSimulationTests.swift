@@ -29,6 +29,14 @@ import Testing
         mix.clockSkewMillis = pick(0, 5, 100, 3_000)
     }
 
+    /// What a seed is made of, and what is left of its chance.
+    private static func mix(_ seed: UInt64) -> (mix: SimMix, random: Swim.Random) {
+        var random = Swim.Random(seed: seed)
+        var mix = SimMix(&random)
+        aim(&mix, seed)
+        return (mix, random)
+    }
+
     @Test("I3, I16, I17: with rounds of collection every key is linearizable, and nothing that was deleted comes back")
     func rounds() async {
         var operations = 0
@@ -37,10 +45,7 @@ import Testing
         var collected = 0
         for seed in Self.first..<Self.first + UInt64(Self.seeds) {
             await breathe()
-            var random = Swim.Random(seed: seed)
-            var mix = SimMix(&random)
-            Self.aim(&mix, seed)
-            let report = SimMesh(seed: seed, mix: mix).run()
+            let report = SimMesh(seed: seed, mix: Self.mix(seed).mix).run()
             operations += report.operations
             unknowns += report.unknowns
             collected += report.collected
@@ -55,6 +60,26 @@ import Testing
         #expect(collected > Self.seeds, "too little is collected for the histories to say anything")
         #expect(undecided * 50 <= Self.seeds, "too many histories are undecided")
         #expect(unknowns * 3 < operations, "too little is known for the histories to say anything")
+    }
+
+    @Test("I3, I15: the same while the key's bucket moves between sets of nodes that all hold other buckets")
+    func moves() async {
+        var collected = 0
+        for seed in Self.first..<Self.first + UInt64(Self.seeds) {
+            await breathe()
+            var (mix, random) = Self.mix(seed)
+            mix.moves = true
+            mix.nodes = 4 + random.below(2)
+            mix.copies = [1, 2, 3][random.below(3)]
+            mix.lossPercent = 0
+            mix.churnMicros = [60_000, 120_000, 300_000][random.below(3)]
+            let report = SimMesh(seed: seed, mix: mix).run()
+            collected += report.collected
+            if !report.isClean { Issue.record("\(report.text)") }
+            if !report.isClean { return }
+        }
+        say("collection: \(Self.seeds) seeds with changing pools, \(collected) rows collected")
+        #expect(collected > Self.seeds / 20, "too little is collected for the histories to say anything")
     }
 
     /// A rule of collection, and the trouble that shows that it is needed.
@@ -75,9 +100,7 @@ import Testing
     @Test("each rule of collection is needed: without it the simulation fails", arguments: mutants)
     func isCaught(_ mutant: Mutant) async {
         await isNoticed(mutant.name, within: mutant.budget) { seed in
-            var random = Swim.Random(seed: seed)
-            var mix = SimMix(&random)
-            Self.aim(&mix, seed)
+            var mix = Self.mix(seed).mix
             mutant.aim(&mix)
             let mesh = SimMesh(seed: seed, mix: mix, faults: mutant.simulated, machineFaults: mutant.machine)
             return mesh.run().isClean

@@ -65,6 +65,12 @@ struct Mutant: Sendable, CustomTestStringConvertible {
             unfinished(&$0)
             resizing(&$0)
         },
+        Mutant(name: "a bucket moves in one step", simulated: .noJoint) { moving(&$0) },
+        Mutant(name: "holders of another pool have no fence", simulated: .noFence) { moving(&$0) },
+        Mutant(name: "who is to hold a bucket that moves takes over from one", simulated: .singlePull) {
+            unfinished(&$0)
+            moving(&$0)
+        },
         Mutant(name: "a change is proposed again behind another predecessor", machine: .reproposes),
         Mutant(name: "one answer is a quorum", machine: .quorumOfOne),
         Mutant(name: "chains that end at a removed version are believed", machine: .noDeeperLook) {
@@ -103,6 +109,15 @@ struct Mutant: Sendable, CustomTestStringConvertible {
         mix.resizes = true
         mix.nodes = 5
         mix.copies = [3, 5, 2, 1][mix.clients % 4]
+        mix.lossPercent = 0
+        mix.churnMicros = 40_000
+    }
+
+    /// The bucket moves between any sets of nodes.
+    private static func moving(_ mix: inout SimMix) {
+        mix.moves = true
+        mix.nodes = 6
+        mix.copies = 3
         mix.lossPercent = 0
         mix.churnMicros = 40_000
     }

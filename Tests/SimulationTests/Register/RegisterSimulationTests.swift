@@ -47,6 +47,24 @@ import Testing
         say("register: \(Self.seeds) seeds with changing copies")
     }
 
+    @Test("I11: the same while the key's bucket moves between sets of nodes that all hold other buckets")
+    func changingPools() async {
+        for seed in Self.first..<Self.first + UInt64(Self.seeds) {
+            await breathe()
+            var random = Swim.Random(seed: seed)
+            var mix = SimMix(&random)
+            mix.moves = true
+            mix.nodes = 4 + random.below(4)
+            mix.copies = [1, 2, 3][random.below(3)]
+            mix.lossPercent = 0
+            mix.churnMicros = [20_000, 60_000, 200_000][random.below(3)]
+            let report = SimMesh(seed: seed, mix: mix).run()
+            if !report.isClean { Issue.record("\(report.text)") }
+            if !report.isClean { return }
+        }
+        say("register: \(Self.seeds) seeds with changing pools")
+    }
+
     @Test("I32: one seed, one run", arguments: [3, 14, 159] as [UInt64])
     func sameSeedSameTrace(seed: UInt64) {
         #expect(SimMesh(seed: seed).run().trace == SimMesh(seed: seed).run().trace)

@@ -76,6 +76,7 @@ extension SimMesh {
             let lengths = [1, 2, 3, 5].filter { $0 <= mix.nodes && $0 != layout.current.count }
             return Array(0..<lengths[random.below(lengths.count)])
         }
+        if mix.moves { return pool() }
         if let lost, random.below(2) == 0 { return layout.current.filter { $0 != lost } + [lost] }
         var set = layout.current.filter { $0 != lost && !replicas[$0].isLost && !layout.lost.contains($0) }
         if set.count == layout.current.count || random.below(4) == 0, set.count > 1 || random.below(2) == 0 {
@@ -87,10 +88,22 @@ extension SimMesh {
         return set.isEmpty ? layout.current : set
     }
 
+    /// Some of all nodes, in any order, that are not those of now.
+    private func pool() -> [Int] {
+        let sizes = [1, 2, 3, 5].filter { $0 <= mix.nodes }
+        var set: [Int] = []
+        repeat {
+            var others = Array(0..<mix.nodes)
+            let size = sizes[random.below(sizes.count)]
+            set = (0..<size).map { _ in others.remove(at: random.below(others.count)) }
+        } while Set(set) == Set(layout.current)
+        return set
+    }
+
     private func decide(current: [Int], next: [Int]?) {
         let epoch = layout.epoch + 1
-        // A place in the list of slots is kept whatever its beginning is that counts.
-        let members = mix.resizes ? Array(0..<mix.nodes) : current + (next ?? [])
+        // A place in the list of slots is kept whatever its beginning is that counts, and one for other buckets, too.
+        let members = mix.resizes || mix.moves ? Array(0..<mix.nodes) : current + (next ?? [])
         memberships = memberships.filter { members.contains($0.key) }
         var lost = next == nil ? [] : layout.lost
         for member in members {

@@ -36,6 +36,9 @@ struct SimMix: Sendable {
     /// The set is a beginning of one list of nodes, and changes its length only: a bucket's copies are raised and lowered.
     /// Who drops out of it keeps what it has, and may come in again with that.
     var resizes = false
+    /// The set changes to any other one of all nodes: a bucket moves between pools, and each node keeps places for other
+    /// buckets, and what it has.
+    var moves = false
     /// A change begins with the loss of a disk, in percent.
     var lossPercent = 0
     /// Nodes learn of a layout after up to this.

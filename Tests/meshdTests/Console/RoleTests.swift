@@ -12,7 +12,7 @@ import Testing
     @Test("every call of the admin API has the role that it is to have, and what is not known is for admins")
     func table() throws {
         let operators: Set = [
-            "get config", "put buckets/x/quota", "post mesh/probe",
+            "get config", "put buckets/x/quota", "post buckets/x/move", "post mesh/probe",
             "patch cluster/nodes/x", "post cluster/nodes/x/drain", "post cluster/nodes/x/forget",
             "post cluster/nodes/x/join", "post cluster/nodes/remove",
             "post cluster/nodes/x/remove", "post cluster/nodes/x/replace",

@@ -144,6 +144,7 @@ import Testing
         #expect(text(.post, "cluster/nodes/attic/drain") == "MK1 drains attic")
         #expect(text(.delete, "buckets/photos", "not_empty") == "MK1 deletes the bucket photos: not_empty")
         #expect(text(.put, "buckets/a%20b/copies") == "MK1 sets the copies of a b")
+        #expect(text(.post, "buckets/a%20b/move") == "MK1 moves a b to other nodes")
         #expect(text(.post, "weather/rain") == "MK1 calls POST weather/rain")
         #expect(AuditEntry.concerns(.get, "mesh/token-material", isPreview: false))
         #expect(!AuditEntry.concerns(.get, "status", isPreview: false))

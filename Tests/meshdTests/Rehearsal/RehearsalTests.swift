@@ -94,7 +94,7 @@ import Testing
         return facts
     }
 
-    private static func objection(_ facts: ClusterFacts, to number: Int = 3, bereft: [Int] = []) -> String? {
+    private static func objection(_ facts: ClusterFacts, to number: Int = 3, bereft: [Spread] = []) -> String? {
         RehearsalCheck(facts: facts, ownID: node(1), bereft: bereft).objection(to: facts.nodes[number - 1])
     }
 
@@ -106,6 +106,9 @@ import Testing
         #expect(Self.objection(Self.facts { $0.nodes[2].place = nil })?.contains("no place") == true)
         #expect(Self.objection(Self.facts { $0.isChanging = true })?.contains("layout is changing") == true)
         #expect(Self.objection(Self.facts(), bereft: [1])?.contains("keys in 1 copy") == true)
+        let moved = Spread(copies: 3, pool: PoolID(rawValue: 1))
+        #expect(Self.objection(Self.facts(), bereft: [moved])?.contains("buckets on a few chosen nodes") == true)
+        #expect(Self.objection(Self.facts(), bereft: [1, 2, moved])?.contains("keys in 1 or 2 copies") == true)
         let unreliable: [(inout ClusterFacts.Node) -> Void] = [
             { $0.state = .suspect }, { $0.state = .dead }, { $0.condition = nil }, { $0.isRefilled = true },
             { $0.condition?.failure = "broken" }, { $0.condition?.isReadOnly = true },

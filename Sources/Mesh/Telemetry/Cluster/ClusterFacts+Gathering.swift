@@ -56,6 +56,7 @@ extension ClusterFacts {
         holders = (0..<Partition.all).map {
             layout.holders(of: Partition(number: UInt16($0)), copies: copiesWanted)
         }
+        pooled = pooled(layout)
     }
 }
 
@@ -86,13 +87,27 @@ extension ClusterFacts {
 
     /// Buckets that get another number of copies, in one phrase.
     private func changing(_ layout: Layout) -> [String] {
-        let count = layout.copies.count { $0.now != $0.next }
+        let count = layout.spreads.count { $0.now.copies != $0.next.copies }
         return count == 0 ? [] : ["the number of copies of \(Wording.count(count, "bucket", "buckets"))"]
+    }
+
+    /// Buckets that go to other nodes.
+    private func moving(_ layout: Layout) -> [String] {
+        let count = layout.spreads.count { $0.now.pool != $0.next.pool }
+        return count == 0 ? [] : [Wording.count(count, "bucket", "buckets")]
+    }
+
+    /// What pools hold, each once for each number of copies that some bucket there has.
+    private func pooled(_ layout: Layout) -> [Pooled] {
+        Set(layout.spreads.map(\.span)).filter { !$0.isWhole }.map { span in
+            let holders = (0..<Partition.count).map { layout.holders(of: Partition(number: UInt16($0)), copies: span) }
+            return Pooled(buckets: layout.spreads.count { $0.span == span }, holders: holders)
+        }
     }
 
     /// In words, the most telling first.
     private func what(_ layout: Layout) -> String {
-        let held = Set(layout.current.slots)
+        let held = Set(layout.tablesNow.flatMap(\.slots))
         func names(_ isMeant: (LayoutMember) -> Bool) -> [String] {
             layout.members.filter(isMeant).map { name(of: $0.node) }
         }
@@ -104,6 +119,7 @@ extension ClusterFacts {
             (names { $0.state == .leaving }, "goes", "go"),
             (names { $0.state == .draining && holds($0) }, "is emptied", "are emptied"),
             (changing(layout), "changes", "change"),
+            (moving(layout), layout.spreads.count { $0.now.pool != $0.next.pool } == 1 ? "moves" : "move", "move"),
         ].filter { !$0.0.isEmpty }.map { names, one, many in "\(Wording.list(names)) \(names.count == 1 ? one : many)" }
         return parts.isEmpty ? "shares change" : parts.joined(separator: ", ")
     }

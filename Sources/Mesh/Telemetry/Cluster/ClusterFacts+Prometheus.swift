@@ -15,6 +15,12 @@ extension ClusterFacts {
         let states = [("whole", examination.partitions - reduced - lost), ("reduced", reduced), ("lost", lost)]
         for (state, count) in states { page.sample("meshd_partitions", [("state", state)], Double(count)) }
         page.single(
+            "meshd_moved_buckets_lost",
+            "Buckets on chosen nodes of which some keys have no majority within reach.",
+            .gauge,
+            Double(examination.bereftBuckets)
+        )
+        page.single(
             "meshd_voters_lost",
             "1 while most voters are out of reach: no small state can be changed.",
             .gauge,

@@ -76,11 +76,26 @@ package struct ClusterFacts: Sendable {
         package var name: String
         package var wants: Int
         package var has: Int
+        /// It is on chosen nodes or in chosen zones: nodes elsewhere do not help.
+        package var isPooled: Bool
 
-        package init(name: String, wants: Int, has: Int) {
+        package init(name: String, wants: Int, has: Int, isPooled: Bool = false) {
+            self.isPooled = isPooled
             self.name = name
             self.wants = wants
             self.has = has
+        }
+    }
+
+    /// Buckets that were moved to some of the nodes, or are on their way, in one number of copies.
+    package struct Pooled: Sendable {
+        package var buckets: Int
+        /// By partition.
+        package var holders: [HolderSet]
+
+        package init(buckets: Int, holders: [HolderSet]) {
+            self.buckets = buckets
+            self.holders = holders
         }
     }
 
@@ -96,6 +111,7 @@ package struct ClusterFacts: Sendable {
     package var specialBuckets: [Special] = []
     /// By partition, the one of small state last, at `copiesWanted` copies.
     package var holders: [HolderSet] = []
+    package var pooled: [Pooled] = []
     package var movement: Movement?
     /// Most questions of this node go unanswered.
     package var isIsolated = false

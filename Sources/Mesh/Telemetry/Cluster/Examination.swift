@@ -13,10 +13,13 @@ struct Examination {
     /// At least one copy is missing: a holder is out of reach, or its store is new and not filled yet. Lost ones included.
     let reducedPartitions: Int
     let isSmallStateLost: Bool
+    /// Buckets on chosen nodes of which some keys have no majority within reach, by where they are.
+    let bereft: [ClusterFacts.Pooled]
 
     init(_ facts: ClusterFacts) {
         self.facts = facts
         let lost = facts.nodes.filter { !$0.isReachable }.map(\.id)
+        bereft = facts.pooled.filter { pool in pool.holders.contains { !$0.canReachQuorum(without: lost) } }
         let refilled = facts.nodes.filter(\.isRefilled).map(\.id)
         let objects = facts.holders.prefix(Partition.count)
         partitions = objects.count
@@ -24,6 +27,8 @@ struct Examination {
         reducedPartitions = objects.count { Self.lacksCopy($0, unreachable: lost, refilled) }
         isSmallStateLost = facts.holders.dropFirst(Partition.count).contains { !$0.canReachQuorum(without: lost) }
     }
+
+    var bereftBuckets: Int { bereft.reduce(0) { $0 + $1.buckets } }
 
     /// A place whose store is gone is `HolderSet.lost`; once it was given up, only the refilled node among the future
     /// holders shows that a copy is missing.
@@ -52,7 +57,9 @@ struct Examination {
         let holders = facts.members.count(where: \.isHolder)
         if holders <= 1 { return "one node holds everything" }
         let copies = min(holders, facts.copiesWanted)
-        return "\(Wording.count(holders, "node", "nodes")) hold \(copies) copies of every object"
+        let lacking = facts.specialBuckets.count { $0.has < min(copies, $0.wants) }
+        let rest = lacking == 0 ? "" : " but those of \(Wording.count(lacking, "bucket", "buckets"))"
+        return "\(Wording.count(holders, "node", "nodes")) hold \(copies) copies of every object\(rest)"
     }
 
     private func isWarning(_ finding: Finding) -> Bool { finding.severity == .warning }
@@ -83,6 +90,15 @@ struct Examination {
                 "\(count(lostPartitions)) of \(count(Partition.count)) partitions have lost their majority "
                 + "(\(Wording.list(gone))): their keys answer 503"
             found.append(Finding("majority-lost", .error, gone, message, advice: adviceForMajority))
+        }
+        if !bereft.isEmpty {
+            let holders = Set(bereft.flatMap(\.holders).flatMap(\.everyone))
+            let missing = facts.members.filter { gone.contains($0.name) && holders.contains($0.id) }.map(\.name)
+                .sorted()
+            let message =
+                "some keys of \(Wording.count(bereftBuckets, "bucket", "buckets")) on chosen nodes have lost their majority "
+                + "(\(Wording.list(missing))): they answer 503"
+            found.append(Finding("bucket-majority-lost", .error, missing, message, advice: adviceForMajority))
         }
         if isSmallStateLost {
             let message = "most voters are gone: buckets, keys, settings and the layout cannot be changed"
@@ -274,7 +290,11 @@ struct Examination {
         // What somebody asked for by name is said whatever there is.
         let special = facts.specialBuckets.filter { $0.has < $0.wants }.map { bucket in
             let message = "bucket \(bucket.name) wants \(bucket.wants) copies, has \(bucket.has)"
-            return Finding("bucket-copies", .note, [], message, advice: Self.more(bucket.wants - holders))
+            guard bucket.isPooled else {
+                return Finding("bucket-copies", .note, [], message, advice: Self.more(bucket.wants - holders))
+            }
+            let advice = "it is on chosen nodes or zones: choose more with `meshd bucket move \(bucket.name)`"
+            return Finding("bucket-copies", .note, [], message + " where it is", advice: advice)
         }
         let shown = Array(special.prefix(Self.bucketsShownMax))
         // One node alone is a product, not a mesh that lacks something.

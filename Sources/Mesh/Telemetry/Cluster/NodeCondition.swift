@@ -26,6 +26,8 @@ package struct NodeCondition: Codable, Sendable, Equatable {
     package var repair: RepairReport?
     /// What clients did there; nil from a node of an older version.
     package var traffic: TrafficReport?
+    /// What it takes of its machine; nil from a node of an older version.
+    package var machine: MachineReport?
     /// The place of the newest event there: who follows asks when it changes.
     package var newestEvent: String?
 

@@ -58,6 +58,9 @@ enum ClusterText {
                 ["wrong checksums", "\(condition.corruptions)"], ["without bytes", "\(condition.wanted)"],
                 ["hints for others", "\(condition.hints.reduce(0) { $0 + $1.objects })"],
                 ["repair", condition.isRepairPaused ? "paused" : "on"],
+                ["CPU", condition.machine?.cpuPercent.map { "\($0) % of a core" } ?? "-"],
+                ["memory", condition.machine?.residentBytes.map(Spans.bytes) ?? "-"],
+                ["load", condition.machine?.load.map { "\($0)" } ?? "-"],
             ]
         } else {
             rows.append(["itself", "does not answer"])

@@ -25,7 +25,8 @@ struct NodeCommand: AsyncParsableCommand {
         try await send(.POST, "cluster/nodes/\(ClientOptions.segment(node))/\(verb)", body, isPreview, options)
     }
 
-    private static func send(
+    /// Gives an order, or asks what it would do.
+    static func send(
         _ method: HTTPMethod,
         _ path: String,
         _ body: some Encodable,
@@ -125,22 +126,43 @@ struct NodeCommand: AsyncParsableCommand {
     }
 
     struct Set: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Change the weight or the zone of a node.")
+        static let configuration = CommandConfiguration(
+            abstract: "Change the weight, the zone or the name of a node, or what is noted about it."
+        )
         @Argument(help: "A name, or the first digits of an id.") var node: String
         @Option(help: "Its share relative to the others'; by default the gibibytes of its disk. 0 holds nothing.")
         var weight: UInt32?
         @Option(help: "The failure zone: copies are spread over zones.") var zone: String?
+        @Option(help: "What it is called; an empty one is that of its configuration.") var name: String?
+        @Option(help: "A note such as rack=3; may be given again. All together take the place of what was noted.")
+        var note: [String] = []
+        @Flag(help: "Take all notes away.") var noNotes = false
         @Flag(help: "Only tell what would move, and what could be lost.") var dryRun = false
         @OptionGroup var options: ClientOptions
 
+        private var metadata: [String: String]? {
+            if noNotes { return [:] }
+            guard !note.isEmpty else { return nil }
+            let pairs = note.map { $0.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false) }
+            return Dictionary(pairs.map { (String($0[0]), String($0.last ?? "")) }) { $1 }
+        }
+
         func validate() throws {
-            guard weight != nil || zone != nil else { throw ValidationError("give --weight, --zone or both") }
+            guard weight != nil || zone != nil || name != nil || metadata != nil else {
+                throw ValidationError("give --weight, --zone, --name, --note or --no-notes")
+            }
+            guard note.allSatisfy({ $0.contains("=") }) else { throw ValidationError("--note is NAME=TEXT") }
+            guard !noNotes || note.isEmpty else { throw ValidationError("give --note or --no-notes") }
+            if let name, !name.isEmpty, !SettingKind.isName(name) {
+                throw ValidationError("--name is \(SettingKind.name.allowed)")
+            }
             if let zone, !SettingKind.isName(zone) { throw ValidationError("--zone is \(SettingKind.name.allowed)") }
         }
 
         func run() async throws {
             let path = "cluster/nodes/" + ClientOptions.segment(node)
-            try await send(.PATCH, path, NodeChange(weight: weight, zone: zone), dryRun, options)
+            let change = NodeChange(weight: weight, zone: zone, name: name, metadata: metadata)
+            try await send(.PATCH, path, change, dryRun, options)
         }
     }
 

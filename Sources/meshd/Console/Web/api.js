@@ -217,8 +217,9 @@ async function poll() {
   }
   if (!session || source) return;
   // The stream was refused for a while, by a node that started for instance: it is back when the calls are.
-  if (link.state === 'poll' && !isFull) watch();
-  else timer = setTimeout(poll, pollMillis);
+  // Not at once: what refuses it, a proxy for instance, may do so each time.
+  const next = link.state === 'poll' && !isFull ? watch : poll;
+  timer = setTimeout(() => { timer = null; next(); }, pollMillis);
 }
 
 function unwatch() {

@@ -1,7 +1,7 @@
 // Small pictures of numbers, drawn as SVG without a style attribute, so that the strict policy holds.
 
 import { h } from './dom.js';
-import { span } from './words.js';
+import { day, span, time } from './words.js';
 
 const width = 440;
 const height = 130;
@@ -68,5 +68,8 @@ export function meter(share, label, kind = 'plain') {
       part > 0 ? h('rect', { class: `bar ${kind}`, x: 0, y: 0, width: (part * 100).toFixed(2), height: 8, rx: 2 }) : null),
     h('span', { class: 'meter-label' }, label));
 }
+
+// A day, with the time of day for those who ask.
+export const since = (millis) => (millis ? h('span', { title: time(millis) }, day(millis)) : '–');
 
 export const dot = (kind, label) => h('span', { class: `state ${kind}` }, h('i', { 'aria-hidden': 'true' }), label);

@@ -2,11 +2,14 @@
 
 import { h, render, ask, notice, words } from './dom.js';
 import { live, history, follow, get, quantile, may } from './api.js';
-import { bytes, rate, count, percent, levelKind, severityKind, stateKind, span } from './words.js';
+import { bytes, rate, count, percent, levelKind, severityKind, shortly, stateKind, span } from './words.js';
 import { chart, meter, dot } from './charts.js';
 
 // Disks that are drawn one by one.
 const barsMax = 12;
+// What needs attention, and nodes that are named for it, before the others are behind a word.
+const findingsMax = 10;
+const linksMax = 6;
 
 export function dashboard(place) {
   let stretch = '1h';
@@ -45,7 +48,7 @@ export function dashboard(place) {
       h('section', { class: 'card' }, h('div', { class: 'row' }, h('h2', {}, 'Traffic'),
         h('div', { class: 'chips', role: 'group', 'aria-label': 'Time' }, stretches.map(([name, label]) => h('button', {
           class: `chip small${name === stretch ? ' chosen' : ''}`, 'aria-pressed': name === stretch ? 'true' : 'false', onclick: () => choose(name) }, label)))),
-      h('p', { class: 'quiet' }, 'S3 requests of all nodes that answer. ', past?.silent.length ? `Without ${past.silent.join(', ')}.` : ''),
+      h('p', { class: 'quiet' }, 'S3 requests of all nodes that answer. ', past?.silent.length ? `Without ${shortly(past.silent)}.` : ''),
       stretch === 'now' ? traffic(history) : past ? traffic(past.points.map((point) => rates(point, past.seconds))) : h('p', { class: 'quiet' }, 'Asking the nodes…')),
       status.enabled || !may('admin') ? null : hint());
   };
@@ -78,15 +81,19 @@ function attention(findings, score) {
     const reason = score.reasons.find((known) => known.text === text);
     return reason ? h('span', { class: 'quiet' }, ` −${reason.costs.toFixed(2)}`) : null;
   };
-  return h('section', { class: 'card' }, h('h2', {}, 'What needs attention'),
-    h('ul', { class: 'findings' }, findings.map((finding) => h('li', { class: severityKind(finding.severity) },
+  const lines = [...findings.map((finding) => h('li', { class: severityKind(finding.severity) },
       h('p', {}, dot(severityKind(finding.severity), finding.severity), ' ', words(finding.message), costs(finding.message)),
       finding.advice ? h('p', { class: 'advice' }, 'What to do: ', words(finding.advice)) : null,
-      finding.nodes.length ? h('p', { class: 'links' }, finding.nodes.map((name) => [
+      finding.nodes.length ? h('p', { class: 'links' }, finding.nodes.slice(0, linksMax).map((name) => [
         h('a', { href: `#/ring/${encodeURIComponent(name)}` }, `${name}: why`), ' ']),
         h('a', { href: '#/nodes' }, 'Nodes')) : null)),
-    others.map((reason) => h('li', { class: 'off' }, h('p', {}, dot('off', 'note'), ' ', words(reason.text), costs(reason.text)),
-      reason.advice ? h('p', { class: 'advice' }, 'What to do: ', words(reason.advice)) : null))));
+  ...others.map((reason) => h('li', { class: 'off' }, h('p', {}, dot('off', 'note'), ' ', words(reason.text), costs(reason.text)),
+      reason.advice ? h('p', { class: 'advice' }, 'What to do: ', words(reason.advice)) : null))];
+  const most = lines.length <= findingsMax + 2 ? lines.length : findingsMax;
+  return h('section', { class: 'card' }, h('h2', {}, 'What needs attention'),
+    h('ul', { class: 'findings' }, lines.slice(0, most)),
+    lines.length > most ? h('details', {}, h('summary', {}, `${count(lines.length - most)} more, less grave`),
+      h('ul', { class: 'findings' }, lines.slice(most))) : null);
 }
 
 function tiles(status, nodes, layout) {

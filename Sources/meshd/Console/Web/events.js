@@ -2,7 +2,7 @@
 
 import { h, render } from './dom.js';
 import { get, live, follow, may } from './api.js';
-import { severityKind, time, count } from './words.js';
+import { severityKind, shortly, time, count } from './words.js';
 import { dot } from './charts.js';
 
 const kinds = [['', 'All kinds'], ['member', 'Members'], ['layout', 'Layout'], ['repair', 'Repair'], ['scrub', 'Checksums'],
@@ -78,7 +78,7 @@ export function events(place, path, query) {
         h('input', { type: 'search', name: 'text', value: filter.text, maxlength: 200, autocomplete: 'off',
           oninput: (event) => choose('text', event.target.value) }))),
     fault ? h('p', { class: 'fault', role: 'alert' }, fault) : null,
-    answer?.silent.length ? h('p', { class: 'warning' }, `No answer from ${answer.silent.join(', ')}: their events are missing here.`) : null,
+    answer?.silent.length ? h('p', { class: 'warning' }, `No answer from ${shortly(answer.silent)}: their events are missing here.`) : null,
     !answer ? (fault ? null : h('p', { class: 'quiet' }, 'Asking the nodes…'))
       : answer.events.length === 0 ? h('p', { class: 'card quiet' }, 'Nothing happened that fits.') : list());
 
@@ -91,7 +91,7 @@ export function events(place, path, query) {
         h('td', { 'data-label': 'Node' }, event.node),
         h('td', { 'data-label': 'Kind' }, kinds.find(([name]) => name === event.kind)?.[1] ?? event.kind),
         h('td', { 'data-label': 'What' }, h('span', {}, event.message, event.from ? h('small', {}, ` from ${event.from}`) : null))))))),
-    h('div', { class: 'row' }, h('p', { class: 'quiet' }, `${count(answer.events.length, 'event')}${answer.next ? ' so far' : ''} of ${answer.of.join(', ')}.`),
+    h('div', { class: 'row' }, h('p', { class: 'quiet' }, `${count(answer.events.length, 'event')}${answer.next ? ' so far' : ''} of ${shortly(answer.of, 10)}.`),
       answer.next && answer.events.length < shownMax
         ? h('button', { onclick: () => load({ before: answer.next }) }, 'Show older') : null),
   ];

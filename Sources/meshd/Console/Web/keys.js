@@ -2,8 +2,8 @@
 
 import { h, render, ask, notice, copyButton } from './dom.js';
 import { get, post, call, at, signedIn, may } from './api.js';
-import { compare, time } from './words.js';
-import { dot } from './charts.js';
+import { compare } from './words.js';
+import { dot, since } from './charts.js';
 
 const roles = [['none', 'No role: what is granted, and nothing else'], ['viewer', 'Viewer: sees everything here that is no secret'],
   ['operator', 'Operator: also runs the mesh'], ['admin', 'Admin: everything, all buckets too']];
@@ -21,7 +21,7 @@ export function keys(place) {
     try {
       // Who has a tenant is told of no other.
       const [found, names, parties] = await Promise.all([get('keys'), get('buckets'), may('viewer') ? get('tenants') : { tenants: [] }]);
-      all = found.keys.sort((a, b) => compare(a.id, b.id));
+      all = found.keys.sort((a, b) => (a.id < b.id ? -1 : 1));
       buckets = names.buckets.sort((a, b) => compare(a.name, b.name));
       tenants = parties.tenants.sort((a, b) => compare(a.name, b.name));
       fault = '';
@@ -153,7 +153,7 @@ export function keys(place) {
           h('td', { 'data-label': 'State' }, state(key)),
           h('td', { 'data-label': 'May' }, abilities(key)),
           h('td', { 'data-label': 'Rights' }, rightsOf(key)),
-          h('td', { 'data-label': 'Created' }, time(Date.parse(key.created))),
+          h('td', { 'data-label': 'Created' }, since(Date.parse(key.created))),
           h('td', { class: 'orders' }, !mayChange() ? null : [
             h('button', { class: 'small', onclick: () => (key.tenant ? changeTenantRole : changeRole)(key) }, 'Role…'),
             h('button', { class: 'small', onclick: () => toggle(key) }, key.disabled ? 'Enable' : 'Disable…'),

@@ -13,7 +13,6 @@ import { tenants } from './tenants.js';
 import { movements } from './movements.js';
 import { events } from './events.js';
 import { tests } from './tests.js';
-import { wizard } from './wizard.js';
 
 // A page is a function of (place, path): it draws itself into `place`, and returns what to do when it is left. `least` is
 // the role that it is for, a viewer where it says nothing; `also` tells who else it is for.
@@ -28,8 +27,19 @@ const pages = [
   { name: 'movements', title: 'Movements', open: movements },
   { name: 'events', title: 'Events', open: events },
   { name: 'tests', title: 'Tests', open: tests },
-  { name: 'mesh', title: 'Enable mesh', open: wizard, under: 'nodes' },
+  { name: 'mesh', title: 'Enable mesh', open: late(async () => (await import('./wizard.js')).wizard), under: 'nodes' },
 ];
+
+// A page whose file is large and seldom needed: it is loaded when it is opened.
+function late(load) {
+  return (...given) => {
+    let isLeft = false;
+    let leaveIt = null;
+    load().then((page) => { if (!isLeft) leaveIt = page(...given); },
+      () => notice('This page did not come. Load the console anew when the node can be reached.', 'bad'));
+    return () => { isLeft = true; leaveIt?.(); };
+  };
+}
 
 const ownPages = () => pages.filter((page) => api.may(page.least ?? 'viewer') || page.also?.(api.signedIn()));
 

@@ -3,12 +3,18 @@
 
 import { h, render, ask, notice } from './dom.js';
 import { live, follow, post, may } from './api.js';
-import { bytes, rate, count, percent, span, ago, compare } from './words.js';
+import { bytes, rate, count, percent, span, ago, compare, shortly } from './words.js';
 import { meter, dot } from './charts.js';
 import { watchRules, allRules } from './replication.js';
+import { watchMoving, movingBuckets } from './places.js';
+
+// Nodes that are shown one by one.
+const linesMax = 12;
+const pilesMax = 40;
 
 export function movements(place) {
   const rules = watchRules(() => draw());
+  const moving = watchMoving(() => draw());
 
   const order = async (path, body) => {
     try {
@@ -32,16 +38,18 @@ export function movements(place) {
   const draw = () => {
     if (!live.nodes || !live.layout) return render(place, h('p', { class: 'quiet' }, 'Asking the nodes…'));
     const movement = live.layout.movement;
-    const nodes = live.nodes.nodes.filter((node) => node.condition?.repair);
-    const isPaused = nodes.some((node) => node.condition.repair.isPaused);
+    const nodes = live.nodes.nodes.filter((node) => node.condition?.repair).sort((a, b) => compare(a.name, b.name));
+    const paused = nodes.filter((node) => node.condition.repair.isPaused).map((node) => node.name);
+    const isPaused = paused.length > 0;
     render(place,
       h('div', { class: 'row' }, h('h1', {}, 'Movements'), !may('operator') ? null : h('span', { class: 'row' },
         isPaused ? h('button', { class: 'primary', onclick: () => order('resume') }, 'Resume') : null,
         nodes.every((node) => node.condition.repair.isPaused) ? null : h('button', { onclick: () => order('pause') }, 'Pause'),
         h('button', { onclick: limit }, 'Limit…'),
         h('button', { onclick: () => order('start') }, 'Compare all now'))),
-      isPaused ? h('p', { class: 'fault' }, `Repair and movement are paused on ${nodes.filter((node) => node.condition.repair.isPaused).map((node) => node.name).join(', ')}.`) : null,
+      isPaused ? h('p', { class: 'fault' }, `Repair and movement are paused on ${shortly(paused)}.`) : null,
       layout(movement),
+      movingBuckets(moving),
       waiting(nodes),
       speeds(nodes),
       allRules(rules),
@@ -54,6 +62,7 @@ export function movements(place) {
   return () => {
     unfollow();
     rules.stop();
+    moving.stop();
   };
 }
 
@@ -69,13 +78,24 @@ function layout(movement) {
     h('p', {}, meter(movement.share, percent(movement.share))),
     h('p', {}, [size, movement.bytesPerSecond ? rate(movement.bytesPerSecond) : '', movement.isPaused ? 'paused'
       : movement.secondsLeft !== undefined ? `about ${span(movement.secondsLeft * 1000)} left` : ''].filter(Boolean).join(', ')),
-    movement.waitsFor.length ? h('p', { class: 'fault' }, `It waits for ${movement.waitsFor.join(', ')}.`) : null,
-    h('ul', { class: 'bars' }, movement.nodes.map((arrival) => {
-      const own = arrival.movement;
-      const share = own.bytesExpected > 0 ? own.bytes / own.bytesExpected : own.partitions ? own.partitionsDone / own.partitions : 1;
-      return h('li', { key: arrival.name }, h('span', { class: 'label' }, arrival.name),
-        meter(own.isDone ? 1 : share, own.isDone ? 'has all' : own.sentence));
-    })));
+    movement.waitsFor.length ? h('p', { class: 'fault' }, `It waits for ${shortly(movement.waitsFor)}.`) : null,
+    arrivals(movement.nodes));
+}
+
+// Those who lack the most come first, and where there are many the others are behind a word.
+function arrivals(nodes) {
+  const shareOf = (own) => (own.isDone ? 1 : own.bytesExpected > 0 ? own.bytes / own.bytesExpected
+    : own.partitions ? own.partitionsDone / own.partitions : 1);
+  const lines = nodes.map(({ name, movement }) => ({ name, own: movement, share: shareOf(movement) }))
+    .sort((a, b) => a.own.isDone - b.own.isDone || (nodes.length > linesMax ? a.share - b.share : 0)
+      || compare(a.name, b.name));
+  const bars = (some) => h('ul', { class: 'bars' }, some.map(({ name, own, share }) => h('li', { key: name },
+    h('span', { class: 'label' }, name), meter(share, own.isDone ? 'has all' : own.sentence))));
+  if (lines.length <= linesMax) return bars(lines);
+  const others = lines.slice(linesMax);
+  return [bars(lines.slice(0, linesMax)), h('details', {}, h('summary', {},
+    `${count(others.length, 'more node')}, ${count(others.filter(({ own }) => own.isDone).length)} of them with all`),
+  bars(others))];
 }
 
 function waiting(nodes) {
@@ -85,12 +105,14 @@ function waiting(nodes) {
   return h('section', { class: 'card' }, h('h2', {}, 'What waits'),
     piles.length + bare.length === 0 ? h('p', {}, 'Nothing waits: every node has what it should have, as far as others know.') : null,
     h('ul', { class: 'plain-list' },
-      piles.map(({ node, pile }) => h('li', {}, dot('watch', node.name), ` keeps ${count(pile.objects, 'object')} for ${pile.name}.`)),
+      piles.slice(0, pilesMax).map(({ node, pile }) => h('li', {}, dot('watch', node.name), ` keeps ${count(pile.objects, 'object')} for ${pile.name}.`)),
+      piles.length > pilesMax ? h('li', { class: 'quiet' },
+        `${count(piles.length - pilesMax)} more have smaller piles.`) : null,
       bare.map((node) => h('li', {}, dot('watch', node.name), ` lacks the bytes of ${count(node.condition.repair.wanted, 'object')}, and ${count(node.condition.repair.readRepairsWaiting, 'reader')} asked for a repair.`))));
 }
 
 function speeds(nodes) {
-  return h('section', { class: 'card scroll' }, h('h2', {}, 'Repair on each node'), h('table', { class: 'stack' },
+  const table = () => h('table', { class: 'stack' },
     h('thead', {}, h('tr', {}, ['Node', 'State', 'Limit', 'Allowed now', 'Since its start'].map((text) => h('th', {}, text)))),
     h('tbody', {}, nodes.map((node) => {
       const report = node.condition.repair;
@@ -101,7 +123,9 @@ function speeds(nodes) {
         h('td', { 'data-label': 'Allowed now' }, report.bytesPerSecondNow === undefined ? 'as fast as it goes' : rate(report.bytesPerSecondNow)),
         h('td', { 'data-label': 'Since its start' }, counters.length === 0 ? 'nothing to do so far'
           : h('details', {}, h('summary', {}, count(counters.length, 'number')), h('dl', {}, counters.map(([name, value]) => [h('dt', {}, name.replaceAll('_', ' ')), h('dd', {}, count(value))])))));
-    }))));
+    })));
+  return h('section', { class: 'card scroll' }, h('h2', {}, 'Repair on each node'), nodes.length <= linesMax ? table()
+    : h('details', {}, h('summary', {}, count(nodes.length, 'node')), table()));
 }
 
 function comparisons(nodes) {
@@ -119,5 +143,5 @@ function comparisons(nodes) {
 
 function silent() {
   const names = live.nodes.nodes.filter((node) => node.role !== 'outside' && !node.condition).map((node) => node.name);
-  return names.length ? h('p', { class: 'quiet' }, `No answer from ${names.join(', ')}.`) : null;
+  return names.length ? h('p', { class: 'quiet' }, `No answer from ${shortly(names)}.`) : null;
 }

@@ -10,30 +10,47 @@ const columns = [
   ['Name', (row) => row.name], ['State', (row) => row.state], ['Zone', (row) => row.zone], ['Role', (row) => row.role],
   ['Share', (row) => row.share], ['Disk', (row) => (row.capacityBytes ? row.freeBytes / row.capacityBytes : 0)],
   ['Stored', (row) => row.condition?.logicalBytes ?? 0], ['Phi', (row) => row.member?.phi ?? 0],
+  ['CPU', (row) => row.condition?.machine?.cpuPercent ?? 0],
   ['Round trip', (row) => row.member?.rttMicros ?? 0], ['Requests', (row) => row.condition?.traffic?.requests ?? 0],
-  ['Version', (row) => row.version], ['Since', (row) => row.sinceMillis],
+  ['Version', (row) => row.version],
 ];
+
+// What nodes can be looked for by.
+const said = (row) => [row.name, row.state, row.zone, row.role, row.version, written(row.metadata)];
+// Where there are more, some can be looked for.
+const filterMin = 10;
 
 export function nodes(place) {
   let order = 'Name';
   let isDown = false;
+  let filter = '';
 
   const draw = () => {
     if (!live.nodes || !live.members) return render(place, h('p', { class: 'quiet' }, 'Asking the nodes…'));
     const members = new Map(live.members.members.map((line) => [line.id, line]));
     const rows = live.nodes.nodes.map((node) => ({ ...node, member: members.get(node.id) }));
+    const isLong = rows.length > filterMin;
     const value = columns.find(([name]) => name === order)[1];
     rows.sort((a, b) => (isDown ? -1 : 1) * compare(value(a), value(b)) || compare(a.name, b.name));
+    const wanted = filter.trim().toLowerCase();
+    const shown = isLong && wanted
+      ? rows.filter((row) => said(row).some((text) => text.toLowerCase().includes(wanted))) : rows;
     const gone = live.members.members.filter((line) => !rows.some((row) => row.id === line.id));
     render(place,
       h('div', { class: 'row' }, h('h1', {}, 'Nodes'), !may('admin') ? null : h('div', { class: 'row' },
         h('button', { onclick: () => pack() }, 'Node package'), h('button', { onclick: () => add() }, 'Join token'), h('a', { class: 'button primary', href: '#/mesh' }, 'Add nodes'))),
       h('p', { class: 'quiet' }, `${live.members.agreeing} of ${live.members.present} hold the same view; seen from ${live.members.seenFrom}.`),
-      h('section', { class: 'card scroll' }, h('table', { class: 'stack' },
+      isLong ? h('p', { class: 'field' },
+        h('label', { for: 'filter' }, 'Show names, states, zones, roles, versions and notes with'),
+        h('input', { id: 'filter', value: filter, autocomplete: 'off', spellcheck: 'false',
+          oninput: (event) => { filter = event.target.value; draw(); } })) : null,
+      h('section', { class: 'card scroll' }, isLong ? h('p', { class: 'quiet' }, shown.length === rows.length
+        ? count(rows.length, 'node') : `${count(shown.length)} of ${count(rows.length, 'node')}`) : null,
+      h('table', { class: 'stack' },
         h('thead', {}, h('tr', {}, columns.map(([name]) => h('th', { 'aria-sort': order === name ? (isDown ? 'descending' : 'ascending') : undefined },
           h('button', { class: 'plain', onclick: () => { isDown = order === name && !isDown; order = name; draw(); } },
             name, order === name ? (isDown ? ' ↓' : ' ↑') : ''))), h('th', {}, h('span', { class: 'hidden' }, 'Orders')))),
-        h('tbody', {}, rows.map((row) => line(row, rows))))),
+        h('tbody', {}, shown.map((row) => line(row, rows))))),
       gone.length ? h('section', { class: 'card' }, h('h2', {}, 'Gone'), h('ul', {}, gone.map((member) => h('li', { key: member.id },
         dot(stateKind(member.state), member.name), ` ${member.state}, ${span(Date.now() - member.sinceMillis)} `,
         h('a', { href: `#/ring/${at(member.name)}` }, 'why'))))) : null);
@@ -47,22 +64,27 @@ function line(row, rows) {
   const condition = row.condition;
   const cells = [
     h('a', { href: `#/ring/${at(row.name)}`, title: `id ${row.id}` }, row.name),
-    dot(stateKind(row.state), row.state),
+    [dot(stateKind(row.state), row.state), h('small', { class: 'below', title: time(row.sinceMillis) }, span(Date.now() - row.sinceMillis))],
     row.zone,
     row.role,
-    row.nextShare === row.share ? percent(row.share, 1) : `${percent(row.share, 1)} → ${percent(row.nextShare, 1)}`,
+    [...new Set([row.share, row.nextShare].map((share) => percent(share, 1)))].join(' → '),
     row.capacityBytes ? meter(1 - row.freeBytes / row.capacityBytes, `${bytes(row.freeBytes)} free`, condition?.isReadOnly ? 'bad' : 'plain') : '–',
     condition ? bytes(condition.logicalBytes) : 'no answer',
     isAsked(row) ? (row.member?.phi ?? 0).toFixed(1) : '–',
+    busy(condition?.machine),
     row.member?.reach === 'self' ? 'this node' : isAsked(row) ? micros(row.member?.rttMicros) : '–',
     condition?.traffic ? count(condition.traffic.requests) : '–',
     row.version,
-    h('span', { title: time(row.sinceMillis) }, span(Date.now() - row.sinceMillis)),
   ];
   return h('tr', { key: row.id }, cells.map((cell, index) => h(index === 0 ? 'th' : 'td',
     { 'data-label': columns[index][0], scope: index === 0 ? 'row' : undefined }, cell)),
   h('td', { class: 'orders' }, may('operator') ? h('button', { class: 'small', 'aria-label': `Orders for ${row.name}`, onclick: () => orders(row, rows) }, 'Orders…') : null));
 }
+
+// Of its process; the machine's own load and memory are in the hint.
+const busy = (machine) => (machine?.residentBytes === undefined ? '–' : h('span', {
+  title: `load ${machine.load ?? '–'} on ${count(machine.cores ?? 1, 'core')}, ${bytes(machine.memoryFreeBytes ?? 0)} of ${bytes(machine.memoryBytes ?? 0)} free`,
+}, `${machine.cpuPercent ?? '–'} %`, h('small', { class: 'below' }, bytes(machine.residentBytes))));
 
 // Those who are gone are asked no more: what was measured last says nothing of now.
 const isAsked = (row) => ['alive', 'suspect', 'unstable'].includes(row.state);
@@ -77,6 +99,7 @@ function orders(row, rows) {
     isHolder && row.role !== 'draining' && row.role !== 'leaving' ? ['Drain', 'All that it holds goes to others; it goes on serving clients.', () => drain(row)] : null,
     row.role === 'draining' ? ['Resume', 'It gets its share again.', () => resume(row)] : null,
     isHolder ? ['Weight and zone', 'Data moves by itself after it.', () => change(row)] : null,
+    ['Name and notes', 'What it is called, and what is to be known of it.', () => label(row)],
     isHolder ? ['Replace', 'Another node takes over exactly what it holds.', () => replace(row, rows)] : null,
     isHolder ? ['Remove', 'Its place is taken away, its share goes to others.', () => remove(row)] : null,
     isHolder && stateKind(row.state) === 'good' ? ['Give up a lost disk', 'What the former disk of this node held is given up, when it came back with an empty one.', () => forget(row)] : null,
@@ -144,6 +167,25 @@ const change = (row) => ask({
     setTimeout(() => previewed('PATCH', `cluster/nodes/${row.id}`, wish, { title: `Change ${row.name}?`, action: 'Change',
       act: () => told(call('PATCH', `cluster/nodes/${row.id}`, wish)) }));
     return undefined;
+  },
+});
+
+const written = (metadata) => Object.entries(metadata ?? {}).map(([key, value]) => `${key}=${value}`).join('; ');
+
+const label = (row) => ask({
+  title: `Name and notes of ${row.name}`, action: 'Save',
+  fields: [
+    { name: 'name', label: 'Name', value: row.name, maxlength: 64, hint: 'Letters, digits, dots and hyphens; empty: as it is configured.' },
+    { name: 'notes', label: 'Notes', value: written(row.metadata), hint: 'Such as rack=3; owner=Ada.' },
+  ],
+  act: async ({ name, notes }) => {
+    const pairs = notes.split(';').map((note) => note.trim()).filter(Boolean).map((note) => note.split(/=(.*)/s, 2).map((part) => part.trim()));
+    if (pairs.some((pair) => pair.length < 2)) throw new Error('Notes are name=text, with semicolons between them.');
+    const wish = {};
+    if (notes !== written(row.metadata)) wish.metadata = Object.fromEntries(pairs);
+    if (name !== row.name) wish.name = name;
+    if (Object.keys(wish).length === 0) throw new Error('Nothing was changed.');
+    await told(call('PATCH', `cluster/nodes/${row.id}`, wish));
   },
 });
 

@@ -17,8 +17,8 @@ export async function previewed(method, path, body, question) {
 
 const previewView = (found) => [
   h('p', {}, found.message),
-  found.moves.length ? h('table', { class: 'moves' }, h('thead', {}, h('tr', {}, ['From', 'To', 'Objects', 'Bytes'].map((text) => h('th', {}, text)))),
-    h('tbody', {}, found.moves.map((move) => h('tr', {}, h('td', {}, move.from), h('td', {}, move.to), h('td', {}, count(move.objects)), h('td', {}, bytes(move.bytes)))))) : null,
+  found.moves.length ? h('div', { class: 'some', tabindex: '0', role: 'region', 'aria-label': 'What moves' }, h('table', { class: 'moves' }, h('thead', {}, h('tr', {}, ['From', 'To', 'Objects', 'Bytes'].map((text) => h('th', {}, text)))),
+    h('tbody', {}, found.moves.map((move) => h('tr', {}, h('td', {}, move.from), h('td', {}, move.to), h('td', {}, count(move.objects)), h('td', {}, bytes(move.bytes))))))) : null,
   found.losses.map((text) => h('p', { class: 'fault' }, text)),
   found.warnings.map((text) => h('p', { class: 'warning' }, words(text))),
 ].filter(Boolean).flat();

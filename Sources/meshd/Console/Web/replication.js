@@ -63,9 +63,9 @@ export function ruleLink(bucket, seen) {
 export function bucketRules(bucket, seen) {
   const own = (seen.rules ?? []).filter((rule) => rule.bucket === bucket);
   return h('section', { class: 'card', key: 'replication', 'aria-labelledby': 'replication-title' },
-    h('div', { class: 'row' }, h('h2', { id: 'replication-title' }, `Replication of ${bucket}`), h('span', { class: 'row' },
-      may('operator') ? h('button', { class: 'primary', onclick: () => create(bucket, seen) }, 'Replicate this bucket…') : null,
-      h('a', { class: 'button', href: '#/storage' }, 'Close'))),
+    h('div', { class: 'row' }, h('h2', { id: 'replication-title' }, `Replication of ${bucket}`),
+      !may('operator') ? null
+        : h('button', { class: 'primary', onclick: () => create(bucket, seen) }, 'Replicate this bucket…')),
     seen.fault ? h('p', { class: 'fault' }, seen.fault) : null,
     !seen.rules && seen.fault ? null : h('p', { class: 'quiet' },
       !seen.rules ? 'Asking…' : own.length === 0 ? 'No rule sends its objects anywhere.' : count(own.length, 'rule')),

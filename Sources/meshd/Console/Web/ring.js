@@ -41,8 +41,10 @@ export function ring(place, path, query) {
 
   const search = async (event) => {
     event?.preventDefault();
+    // The form comes with the first word of the nodes, which a page that was just loaded waits for.
     const form = place.querySelector('form');
-    const [bucket, ...rest] = new FormData(form).get('object').trim().split('/');
+    const text = form ? new FormData(form).get('object') : query.get('object');
+    const [bucket, ...rest] = text.trim().split('/');
     const key = rest.join('/');
     if (!bucket || !key) {
       notice('Write a bucket, a slash and a key: photos/2026/sea.jpg', 'bad');
@@ -126,7 +128,7 @@ function picture(nodes, chosen, found, choose) {
   const holders = new Map((found?.holders ?? []).map((holder) => [holder.id, holder]));
   return h('svg', { class: 'ring', viewBox: '-70 -10 540 420', role: 'group',
     'aria-label': `The ring: ${count(nodes.length, 'node')}, ${layout.copiesPossible} of ${layout.copiesWanted} copies` },
-  zoneBands(arcs, zones),
+  zoneBands(arcs, zones, nodes.length > namesMax),
   arcs.map((arc) => arcView(arc, arc.node.name === chosen || arc.node.id === chosen, found, holders.get(arc.node.id), nodes.length, choose)),
   found ? arcs.filter((arc) => holders.has(arc.node.id)).map((arc) => {
     const [x, y] = point((arc.from + arc.to) / 2, inner - 6);
@@ -138,19 +140,23 @@ function picture(nodes, chosen, found, choose) {
 
 function hub(found, layout, movement, nodes) {
   const lines = found
-    ? [short(found.key.split('/').pop() || found.key, 16), `partition ${found.partition}`, `${found.whole} of ${found.holders.length} whole`]
-    : movement ? [percent(movement.share), 'is moved', short(movement.what, 18)]
+    ? [short(found.key.split('/').pop() || found.key, 11), `partition ${found.partition}`, `${found.whole} of ${found.holders.length} whole`]
+    : movement ? [percent(movement.share), 'is moved', short(movement.what, 13)]
       : [count(nodes.length, 'node'), `${layout.copiesPossible} of ${layout.copiesWanted} copies`, `epoch ${layout.epoch}`];
   return lines.map((text, index) => h('text', { class: index === 0 ? 'hub-text first' : 'hub-text', x: center,
     y: center - 12 + index * 20, 'text-anchor': 'middle' }, text));
 }
 
-function zoneBands(arcs, zones) {
+// Where nodes are too many to be named, zones are.
+function zoneBands(arcs, zones, isNamed) {
   if (zones.length < 2) return null;
   return zones.map((zone, index) => {
     const own = arcs.filter((arc) => arc.zone === index);
-    return h('path', { class: `zone hue-${index % 6}`, d: sector(own[0].from, own[own.length - 1].to, outer + 5, outer + 10) },
-      h('title', {}, `zone ${zone}`));
+    const [from, to] = [own[0].from, own[own.length - 1].to];
+    const [x, y] = point((from + to) / 2, outer + 22);
+    return [h('path', { class: `zone hue-${index % 6}`, d: sector(from, to, outer + 5, outer + 10) },
+      h('title', {}, `zone ${zone}`)),
+      isNamed && to - from > 0.05 ? h('text', { class: 'name', x, y: y + 4, 'text-anchor': anchor(x) }, short(zone, 10)) : null];
   });
 }
 
@@ -176,10 +182,10 @@ function arcView(arc, isChosen, found, holder, all, choose) {
   // Suspicion fills the arc from inside, a tenth of it for each decade of evidence.
   phi >= 0.5 ? h('path', { class: 'phi', d: sector(arc.from, arc.to, inner, inner + (outer - inner) * Math.min(1, phi / 10)) }) : null,
   node.nextShare !== node.share ? h('path', { class: 'next', d: sector(middle - arc.nextWidth / 2, middle + arc.nextWidth / 2, inner - 10, inner - 5) }) : null,
-  all <= namesMax ? h('text', { class: 'name', x, y: y + 4, 'text-anchor': Math.abs(x - center) < 30 ? 'middle' : x < center ? 'end' : 'start' },
+  all <= namesMax ? h('text', { class: 'name', x, y: y + 4, 'text-anchor': anchor(x) },
     short(node.name, 12)) : null,
   all <= namesMax && arc.to - arc.from > 0.05 ? inside(middle, kind === 'good' ? percent(node.share) : node.state) : null,
-  node.waiting ? badge(middle, count(node.waiting)) : null);
+  node.waiting ? badge(middle, all <= namesMax ? count(node.waiting) : '') : null);
 }
 
 function inside(middle, text) {
@@ -189,9 +195,13 @@ function inside(middle, text) {
 
 function badge(middle, text) {
   const [x, y] = point(middle, inner - 20);
+  // Many stand close to each other: a dot says that something waits, the label of the arc how much.
+  if (!text) return h('circle', { class: 'badge', cx: x, cy: y, r: 4 });
   const width = 12 + text.length * 7;
   return [h('rect', { class: 'badge', x: x - width / 2, y: y - 9, width, height: 18, rx: 9 }), h('text', { class: 'badge-text', x, y: y + 4, 'text-anchor': 'middle' }, text)];
 }
+
+const anchor = (x) => (Math.abs(x - center) < 30 ? 'middle' : x < center ? 'end' : 'start');
 
 const short = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
@@ -215,7 +225,8 @@ function legend(nodes) {
   const isWaiting = nodes.some((node) => node.waiting);
   return h('ul', { class: 'legend' },
     zones.length > 1 ? zones.map((zone, index) => h('li', {}, h('i', { class: `swatch hue-${index % 6}`, 'aria-hidden': 'true' }), `zone ${zone}`)) : null,
-    h('li', {}, 'The number on an arc says how many of all keys the node holds.'),
+    h('li', {}, nodes.length <= namesMax ? 'The number on an arc says how many of all keys the node holds.'
+      : 'The wider an arc, the more of all keys the node holds; the list below has names and numbers.'),
     nodes.some((node) => (node.member?.phi ?? 0) >= 0.5) ? h('li', {}, h('i', { class: 'swatch phi', 'aria-hidden': 'true' }), 'suspicion (phi)') : null,
     isWaiting ? h('li', {}, h('i', { class: 'swatch badge', 'aria-hidden': 'true' }), 'objects that wait for it') : null,
     live.layout.layout.isChanging ? h('li', {}, h('i', { class: 'swatch next', 'aria-hidden': 'true' }), 'its share when nothing moves any more') : null);
@@ -249,6 +260,7 @@ function dossierView(node, dossier, fault, close) {
     ['Phi', dossier ? `${dossier.phi.toFixed(1)}; suspect at ${dossier.suspectPhi}, dead at ${dossier.deadPhi} and ${count(dossier.quorum, 'witness', 'witnesses')}` : (member?.phi ?? 0).toFixed(1)],
     ['Address', node.address], ['Version', node.version],
     ['Waiting for it', count(node.waiting, 'object')],
+    ...Object.entries(node.metadata ?? {}),
   ];
   return [
     h('div', { class: 'row' }, h('h2', {}, node.name), h('button', { class: 'small', onclick: close }, 'Close')),
@@ -267,7 +279,19 @@ function dossierView(node, dossier, fault, close) {
   ];
 }
 
+// Many nodes stand under their zones.
 function list(nodes, chosen, choose) {
+  const zones = [...new Set(nodes.map((node) => node.zone))];
+  if (zones.length < 2 || nodes.length <= namesMax) return chips(nodes, chosen, choose);
+  return zones.map((zone, index) => {
+    const own = nodes.filter((node) => node.zone === zone);
+    const title = `zone ${zone}, ${count(own.length, 'node')}`;
+    return [h('h3', {}, h('i', { class: `swatch hue-${index % 6}`, 'aria-hidden': 'true' }), title),
+      chips(own, chosen, choose)];
+  });
+}
+
+function chips(nodes, chosen, choose) {
   return h('ul', { class: 'chips' }, nodes.map((node) => h('li', { key: node.id },
     h('button', { class: node.name === chosen ? 'chip chosen' : 'chip', onclick: () => choose(node.name), 'aria-pressed': node.name === chosen ? 'true' : 'false' },
       dot(stateKind(node.state), node.name), h('span', { class: 'quiet' }, ` ${percent(node.share, 1)}`)))));

@@ -2,7 +2,7 @@
 
 import { h } from './dom.js';
 import { post } from './api.js';
-import { bytes, count, stateKind } from './words.js';
+import { bytes, count, shortly, stateKind } from './words.js';
 import { previewed, insist } from './orders.js';
 
 // How many stay in each mode that has fewer.
@@ -25,7 +25,7 @@ export function shrinkView(mode, holders, staying, redraw, done) {
   const preview = () => previewed('POST', 'cluster/nodes/remove', { nodes: going.map((node) => node.id), force: false }, {
     title: wanted === 1 ? `Go back to ${holders.find((node) => staying.has(node.id)).name} alone?` : `Go back to ${count(wanted, 'node')}?`,
     action: 'Go back', danger: true,
-    text: [`${names} give what they hold to who stays and lose their places. Clients are served all the time by those who stay: give them no other endpoints.`],
+    text: [`${shortly(going.map((node) => node.name), 10)} give what they hold to who stays and lose their places. Clients are served all the time by those who stay: give them no other endpoints.`],
     act: () => insist(names, 'Remove', async (force) => {
       const answer = await post('cluster/nodes/remove', { nodes: going.map((node) => node.id), force });
       done();
@@ -34,7 +34,8 @@ export function shrinkView(mode, holders, staying, redraw, done) {
   });
   return [
     h('section', { class: 'card' }, h('fieldset', {}, h('legend', {}, wanted === 1 ? 'Which node stays?' : `Which ${count(wanted, 'node')} stay?`),
-      h('ul', { class: 'newcomers' }, holders.map((node) => h('li', { key: node.id },
+      h('ul', { class: holders.length > 10 ? 'newcomers many' : 'newcomers' },
+        holders.map((node) => h('li', { key: node.id },
         h('label', {}, h('input', { type: wanted === 1 ? 'radio' : 'checkbox', name: 'staying', value: node.id, checked: staying.has(node.id),
           disabled: stateKind(node.state) !== 'good', onchange: (event) => choose(node, event.target.checked) }), ' ', h('b', {}, node.name)),
         h('span', { class: 'quiet' }, ` ${node.state}, ${bytes(node.freeBytes)} free${node.condition ? `, holds ${bytes(node.condition.logicalBytes)}` : ''}`))))),

@@ -1,13 +1,18 @@
-// Storage: the buckets. `#/storage/photos` also shows the rules that send the objects of photos to other places, and
-// `#/storage?show=acme:` only the buckets with this in their names.
+// Storage: the buckets. `#/storage/photos` also shows where photos is and the rules that send its objects to other
+// places, and `#/storage?show=acme:` only the buckets with this in their names.
 
 import { h, render, ask, notice } from './dom.js';
-import { get, post, call, at, may, signedIn } from './api.js';
-import { count, compare, time } from './words.js';
+import { follow, get, post, call, at, may, signedIn } from './api.js';
+import { count, compare } from './words.js';
+import { since } from './charts.js';
 import { watchRules, ruleLink, bucketRules } from './replication.js';
+import { hasPlaces, placeLink, bucketPlace } from './places.js';
 import { usedBytes, usedObjects, quotaFields, quotaOf } from './quotas.js';
 
 const pollMillis = 10000;
+const movingPollMillis = 2000;
+// Buckets that are shown before one asks for more.
+const pageSize = 100;
 
 const versionings = [['off', 'Off: a new object replaces the old one'], ['enabled', 'On: every version is kept'],
   ['suspended', 'Suspended: old versions stay, new objects replace']];
@@ -17,8 +22,12 @@ export function storage(place, path, query) {
   let fault = '';
   let filter = query.get('show') ?? '';
   let isOpen = true;
+  let most = pageSize;
   let rules = null;
+  let unfollow = null;
   let timer = null;
+  // Where the chosen bucket shall go.
+  const draft = {};
 
   const load = async () => {
     try {
@@ -29,7 +38,7 @@ export function storage(place, path, query) {
     }
     if (!isOpen) return;
     clearTimeout(timer);
-    timer = setTimeout(load, pollMillis);
+    timer = setTimeout(load, buckets?.some((bucket) => bucket.moving) ? movingPollMillis : pollMillis);
     draw();
   };
 
@@ -92,12 +101,14 @@ export function storage(place, path, query) {
 
   const draw = () => {
     const shown = (buckets ?? []).filter((bucket) => bucket.name.includes(filter));
-    const columns = ['Name', 'Objects', 'Size', 'Versions', rules ? 'Replication' : '', 'Created', 'Orders'].filter(Boolean);
+    const isSpread = rules && (hasPlaces() || buckets?.some((bucket) => bucket.place));
+    const columns = ['Name', 'Objects', 'Size', isSpread ? 'Where' : '', 'Versions', rules ? 'Replication' : '',
+      'Created', 'Orders'].filter(Boolean);
     const chosen = rules && buckets?.find((bucket) => bucket.name === path[0]);
     render(place,
       h('div', { class: 'row' }, h('h1', {}, 'Buckets'), mayCreate() ? h('button', { class: 'primary', onclick: create }, 'New bucket') : null),
       fault ? h('p', { class: 'fault' }, fault) : null,
-      chosen ? bucketRules(chosen.name, rules) : null,
+      chosen ? [bucketPlace(chosen, draft, draw, load), bucketRules(chosen.name, rules)] : null,
       buckets && (buckets.length > 10 || query.has('show')) ? h('p', { class: 'field' }, h('label', { for: 'filter' }, 'Show names with'),
         h('input', { id: 'filter', value: filter, oninput: (event) => { filter = event.target.value; draw(); } })) : null,
       !buckets ? (fault ? null : h('p', { class: 'quiet' }, 'Asking…')) : buckets.length === 0
@@ -105,27 +116,35 @@ export function storage(place, path, query) {
         : h('section', { class: 'card scroll' }, h('p', { class: 'quiet' }, count(shown.length, 'bucket')),
           h('table', { class: 'stack' },
             h('thead', {}, h('tr', {}, columns.map((text) => h('th', {}, text === 'Orders' ? h('span', { class: 'hidden' }, text) : text)))),
-            h('tbody', {}, shown.map((bucket) => h('tr', { key: bucket.name },
+            h('tbody', {}, shown.slice(0, most).map((bucket) => h('tr', { key: bucket.name },
               h('th', { scope: 'row', 'data-label': 'Name' }, h('a', { href: `#/objects/${at(bucket.name)}` }, bucket.name)),
               h('td', { 'data-label': 'Objects' }, usedObjects(bucket.usage, bucket.quota)),
               h('td', { 'data-label': 'Size' }, usedBytes(bucket.usage, bucket.quota)),
+              isSpread ? h('td', { 'data-label': 'Where' }, placeLink(bucket)) : null,
               h('td', { 'data-label': 'Versions' }, bucket.versioning),
               rules ? h('td', { 'data-label': 'Replication' }, ruleLink(bucket.name, rules)) : null,
-              h('td', { 'data-label': 'Created' }, time(Date.parse(bucket.created))),
+              h('td', { 'data-label': 'Created' }, since(Date.parse(bucket.created))),
               h('td', { class: 'orders' },
                 may('operator') ? h('button', { class: 'small', onclick: () => limit(bucket), 'aria-label': `Quota of ${bucket.name}` }, 'Quota…') : null,
                 h('button', { class: 'small', onclick: () => version(bucket), 'aria-label': `Versions of ${bucket.name}` }, 'Versions…'),
-                h('button', { class: 'small', onclick: () => remove(bucket), 'aria-label': `Delete ${bucket.name}` }, 'Delete…'))))))));
+                h('button', { class: 'small', onclick: () => remove(bucket),
+                  'aria-label': `Delete ${bucket.name}` }, 'Delete…')))))),
+          shown.length > most ? h('div', { class: 'row' }, h('p', { class: 'quiet' }, `${count(most)} of them are shown.`),
+            h('button', { onclick: () => { most += pageSize; draw(); } }, 'Show more')) : null));
   };
 
   draw();
   load();
-  // Who has no part in the mesh is not told of its rules.
-  if (may('viewer')) rules = watchRules(() => draw());
+  // Who has no part in the mesh is not told of its rules and places.
+  if (may('viewer')) {
+    rules = watchRules(() => draw());
+    unfollow = follow(draw);
+  }
   return () => {
     isOpen = false;
     clearTimeout(timer);
     rules?.stop();
+    unfollow?.();
   };
 }
 

@@ -2,8 +2,8 @@
 
 import { h, render, ask, notice } from './dom.js';
 import { get, post, call, at, may } from './api.js';
-import { compare, count, time } from './words.js';
-import { dot } from './charts.js';
+import { compare, count } from './words.js';
+import { dot, since } from './charts.js';
 import { usedBytes, usedObjects, usedPlaces, quotaFields, quotaOf, countField, countOf } from './quotas.js';
 
 const pollMillis = 10000;
@@ -87,7 +87,7 @@ export function tenants(place) {
     h('td', { 'data-label': 'Keys' }, usedPlaces(tenant.usage.keys, tenant.quota?.keys)),
     h('td', { 'data-label': 'Objects' }, usedObjects(tenant.usage, tenant.quota)),
     h('td', { 'data-label': 'Size' }, usedBytes(tenant.usage, tenant.quota)),
-    h('td', { 'data-label': 'Created' }, time(Date.parse(tenant.created))),
+    h('td', { 'data-label': 'Created' }, since(Date.parse(tenant.created))),
     h('td', { class: 'orders' }, !may('admin') ? null : [
       h('button', { class: 'small', onclick: () => limit(tenant), 'aria-label': `Quota of ${tenant.name}` }, 'Quota…'),
       h('button', { class: 'small', onclick: () => (tenant.disabled ? enable : disable)(tenant),

@@ -3,10 +3,12 @@
 
 import { h, render, ask, notice, words } from './dom.js';
 import { live, follow, get, post, may, signedIn } from './api.js';
-import { count, severityKind, span, time } from './words.js';
+import { compare, count, severityKind, span, time } from './words.js';
 import { dot } from './charts.js';
 
 const pollMillis = 1000;
+// Nodes that are shown one by one.
+const nodesMax = 12;
 
 export function tests(place) {
   let report;
@@ -37,7 +39,8 @@ export function tests(place) {
   };
 
   const pull = () => {
-    const names = live.nodes.nodes.filter((node) => node.role !== 'outside' && node.name !== signedIn().node).map((node) => [node.name, node.name]);
+    const names = live.nodes.nodes.filter((node) => node.role !== 'outside' && node.name !== signedIn().node)
+      .map((node) => [node.name, node.name]).sort(([a], [b]) => compare(a, b));
     return ask({
       title: 'Pull the plug', action: 'Begin', danger: true,
       text: 'The node says and hears nothing on the mesh for this long, as if it had lost its power, and answers its own '
@@ -66,7 +69,7 @@ export function tests(place) {
       h('section', { class: 'card' }, h('div', { class: 'row' }, h('h2', {}, 'Network check'),
         h('button', { onclick: check, disabled: isChecking }, isChecking ? 'Checking…' : 'Check now')),
         examinations === null ? h('p', { class: 'quiet' }, 'Each node asks others in three ways and looks at clocks, versions and names.')
-          : examinations.map(examination)));
+          : examined(examinations)));
   };
 
   draw();
@@ -103,6 +106,15 @@ const steps = (report) => [
   [report.backMillis, `${report.node} was seen alive again`],
   [report.equalMillis, `nothing waited for ${report.node} any more`],
 ];
+
+// Where many nodes are well they are behind one word, and the others come first.
+function examined(all) {
+  if (all.length <= nodesMax) return all.map(examination);
+  const isWell = (own) => !own.silence && own.diagnoses.every((line) => line.status === 'ok');
+  const well = all.filter(isWell);
+  return [all.filter((own) => !isWell(own)).map(examination), well.length ? h('details', {},
+    h('summary', {}, dot('good', `${count(well.length, 'node')} found nothing wrong`)), well.map(examination)) : null];
+}
 
 // What is well stays in one line, so that what is not is seen.
 function examination(own) {

@@ -3,12 +3,14 @@
 
 import { h, render, fieldView, notice, words, copyButton } from './dom.js';
 import { live, follow, get, post, may } from './api.js';
-import { bytes, count, micros, span, percent } from './words.js';
+import { bytes, compare, count, micros, shortly, span, percent } from './words.js';
 import { dot, meter } from './charts.js';
 import { isShrinking, shrinkView } from './shrink.js';
 
 const steps = ['Mode', 'Nodes', 'Places', 'Review', 'Activation'];
 const pollMillis = 1000;
+// Nodes that are shown one by one.
+const linesMax = 12;
 
 const modes = [
   { name: 'standalone', title: 'One node', nodes: '1 machine',
@@ -240,12 +242,24 @@ export function wizard(place) {
     if (isChosen) document.getElementById(`code-${node.id}`)?.focus();
   };
 
+  // Of many nodes only the zones are told.
+  const zonesView = () => {
+    const own = holders();
+    if (own.length <= linesMax) {
+      return own.map((node) => [h('dt', {}, node.name), h('dd', {}, `${node.zone} (as it is; change it on the page Nodes)`)]);
+    }
+    return [...new Set(own.map((node) => node.zone))].sort(compare).map((zone) => {
+      const names = own.filter((node) => node.zone === zone).map((node) => node.name);
+      return [h('dt', {}, zone), h('dd', {}, `${count(names.length, 'node')}: ${shortly(names)}`)];
+    });
+  };
+
   const placesView = () => {
     const possible = [1, 2, 3, 5].filter((number) => number <= total());
     return [
       h('section', { class: 'card' }, h('h2', {}, 'Zones'),
         h('p', { class: 'quiet' }, 'A zone is what fails together: a rack, a room, a site. Copies of one key go to different zones where there are enough.'),
-        h('dl', {}, holders().map((node) => [h('dt', {}, node.name), h('dd', {}, `${node.zone} (as it is; change it on the page Nodes)`)])),
+        h('dl', {}, zonesView()),
         chosen().map((choice, index) => [fieldView({ name: `zone-${choice.node.id}`, label: `Zone of ${choice.node.name}`, value: choice.zone,
           maxlength: 63, hint: index === 0 ? 'Empty: what the node says itself, default otherwise.' : undefined }), alert(draft.faults[`nodes[${index}].zone`])])),
       h('section', { class: 'card' }, h('h2', {}, 'Copies'),
@@ -265,14 +279,17 @@ export function wizard(place) {
     const copies = Math.min(total(), Number(draft.copies) || 3);
     const capacity = holders().reduce((sum, node) => sum + node.capacityBytes, 0) + chosen().reduce((sum, { node }) => sum + node.capacityBytes, 0);
     const stored = holders().reduce((sum, node) => sum + (node.condition?.logicalBytes ?? 0), 0);
-    const small = chosen().filter(({ node }) => node.freeBytes < stored);
+    // All copies together afterwards; a node gets by its disk, and at most one of each object.
+    const after = stored * (copies / Math.min(holders().length, copies));
+    const part = (node) => after * Math.min(1 / copies, node.capacityBytes ? node.capacityBytes / capacity : 1);
+    const small = chosen().filter(({ node }) => node.freeBytes < part(node));
     return [
       h('section', { class: 'card' }, h('h2', {}, 'Review'), h('dl', {},
         h('dt', {}, 'Mode'), h('dd', {}, `${modes.find((mode) => mode.name === draft.mode)?.title}, ${count(total(), 'node')}`),
         h('dt', {}, 'New'), h('dd', {}, chosen().map(({ node, zone }) => `${node.name} at ${node.address}${zone ? `, zone ${zone}` : ''}`).join('; ')),
         h('dt', {}, 'Copies'), h('dd', {}, draft.copies ? `${draft.copies} in all buckets` : `as buckets want: ${copies} of each object where they want three`),
         h('dt', {}, 'Space'), h('dd', {}, `${bytes(capacity)} on all disks, room for about ${bytes(capacity / copies)} of objects with ${count(copies, 'copy', 'copies')}`),
-        h('dt', {}, 'To move'), h('dd', {}, `about ${bytes(stored * Math.max(0, copies - Math.min(holders().length, copies)))}`))),
+        h('dt', {}, 'To move'), h('dd', {}, `about ${bytes(chosen().reduce((sum, { node }) => sum + part(node), 0))}`))),
       h('section', { class: 'card' }, h('h2', {}, 'What will happen'), h('ol', { class: 'plan' },
         h('li', {}, 'Every code is checked. If one is wrong, nothing is begun.'),
         h('li', {}, `${chosen().map(({ node }) => node.name).join(', ')} set aside what they have as meshes of their own, start anew and join. They hold no objects: nothing is lost by it.`),

@@ -29,6 +29,8 @@ export function span(millis) {
 export const ago = (millis) => (millis ? `${span(Date.now() - millis)} ago` : 'never');
 
 const stamp = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
+export const day = (millis) => date.format(new Date(millis));
 export const time = (millis) => (millis ? stamp.format(new Date(millis)) : '–');
 
 export function micros(number) {
@@ -46,4 +48,12 @@ export const stateKind = (state) => ({
 export const levelKind = (level) => ({ healthy: 'good', degraded: 'watch', impaired: 'bad' }[level] ?? 'off');
 export const severityKind = (severity) => ({ error: 'bad', warning: 'watch', note: 'off', ok: 'good' }[severity] ?? 'off');
 
-export const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+// As people order things: n2 before n10.
+const ordered = new Intl.Collator('en', { numeric: true });
+export const compare = (a, b) => (typeof a === 'string' ? ordered.compare(a, b) : a < b ? -1 : a > b ? 1 : 0);
+
+// Names in one sentence; more are counted.
+export function shortly(names, most = 3) {
+  if (names.length <= most + 1) return names.join(', ');
+  return `${names.slice(0, most).join(', ')} and ${count(names.length - most)} more`;
+}

@@ -6,7 +6,7 @@ import Testing
 @testable import Mesh
 
 /// How a bucket gets another number of copies: by the layout, in a joint step.
-@Suite struct BucketCopiesTests {
+@Suite struct BucketSpreadTests {
     private static let bucket = BucketID(rawValue: 5)
     private static let address = RowAddress(bucket, Key("k"))
 
@@ -32,7 +32,7 @@ import Testing
         let back = try #require(settled.changing(Self.bucket, base: 3, to: 3))
         #expect(back.isJoint && back.holders(of: Self.address, base: 3).current.count == 5)
         let end = try #require(back.settledSuccessor)
-        #expect(end.follows(back) && end.copies.isEmpty)
+        #expect(end.follows(back) && end.spreads.isEmpty)
         #expect(end.holders(of: Self.address, base: 3) == layout.holders(of: Self.address, base: 3))
     }
 
@@ -59,7 +59,7 @@ import Testing
         let layout = LayoutSample.stable(5)
         let joint = try #require(layout.changing(Self.bucket, base: 3, to: 5))
         let settled = try #require(joint.settledSuccessor)
-        func moved(_ layout: Layout, _ epoch: UInt64, _ next: SlotTable?, _ copies: [BucketCopies]) -> Layout {
+        func moved(_ layout: Layout, _ epoch: UInt64, _ next: SlotTable?, _ copies: [BucketSpread]) -> Layout {
             Layout(
                 epoch: epoch,
                 lineage: layout.lineage,
@@ -70,11 +70,11 @@ import Testing
                 next: next,
                 fences: layout.fences,
                 departed: layout.departed,
-                copies: copies
+                spreads: copies
             )
         }
-        #expect(!moved(layout, layout.epoch + 1, nil, settled.copies).follows(layout))
-        let jumped = [BucketCopies(bucket: Self.bucket, base: 3, now: 5, next: 5)]
+        #expect(!moved(layout, layout.epoch + 1, nil, settled.spreads).follows(layout))
+        let jumped = [BucketSpread(bucket: Self.bucket, base: 3, now: 5, next: 5)]
         #expect(!moved(layout, layout.epoch + 1, layout.current, jumped).follows(layout))
         #expect(!moved(settled, settled.epoch, nil, []).follows(joint))
     }
@@ -85,7 +85,7 @@ import Testing
         let wish = try #require(alone.changing(Self.bucket, base: 3, to: 5))
         #expect(wish.isSole == alone.isSole && wish.follows(alone) && wish.fences == alone.fences)
         let joint = try #require(wish.adding((2...5).map { LayoutSample.newcomer($0) }))
-        #expect(joint.follows(wish) && joint.copies == wish.copies)
+        #expect(joint.follows(wish) && joint.spreads == wish.spreads)
         let whole = try #require(joint.settledSuccessor)
         #expect(whole.holders(of: Self.address, base: 3).current.count == 5)
     }
@@ -97,7 +97,7 @@ import Testing
         let other = try #require(joint.changing(Self.bucket, base: 3, to: 2))
         #expect(other.follows(joint) && other.span(of: Self.bucket, base: 3) == CopySpan(now: 3, next: 2))
         let joined = try #require(other.adding([LayoutSample.newcomer(6)]))
-        #expect(joined.follows(other) && joined.copies == other.copies)
+        #expect(joined.follows(other) && joined.spreads == other.spreads)
         let end = try #require(joined.settledSuccessor)
         #expect(end.span(of: Self.bucket, base: 3) == CopySpan(2))
         // Parts and unfinished uploads go with their bucket.
@@ -117,8 +117,8 @@ import Testing
             next: nil,
             fences: layout.fences,
             departed: layout.departed,
-            copies: (1...BucketCopies.countMax).map { number in
-                BucketCopies(bucket: BucketID(rawValue: UInt64(number)), base: 3, now: 5, next: 5)
+            spreads: (1...BucketSpread.countMax).map { number in
+                BucketSpread(bucket: BucketID(rawValue: UInt64(number)), base: 3, now: 5, next: 5)
             }
         )
         let bytes = layout.encoded
@@ -133,7 +133,7 @@ import Testing
         }
         #expect(reason.contains("1024 buckets"))
         let gone = layout.changing(one, base: 3, to: 1, gone: [BucketID(rawValue: 7)])
-        #expect(gone?.follows(layout) == true && gone?.copies.count == BucketCopies.countMax)
+        #expect(gone?.follows(layout) == true && gone?.spreads.count == BucketSpread.countMax)
     }
 
     @Test("layouts with copies come back whole, cut ones not at all, and those of before have none")
