@@ -147,6 +147,37 @@ import Testing
         await store.close()
     }
 
+    @Test("what is asked for once more is neither what waits already nor settled with it")
+    func asked() async throws {
+        let scratch = Scratch()
+        let store = try scratch.open(.tight)
+        let bucket = try await store.bucket("b", .off)
+        try await store.setFeeds([Self.feed])
+        try await Self.fillAll(store)
+        try await store.put(bucket, Key("k"), [1])
+        let first = try await store.outbox(7, after: nil, limit: 10)
+        let again = first.map {
+            OutboxEntry(key: $0.key, stamp: $0.stamp, changedMillis: $0.changedMillis, askedMicros: 5)
+        }
+        #expect(try await store.queueAgain(again, into: 7))
+        #expect(store.outboxCounts() == [7: 1])
+        // Who was sending it when it was asked for.
+        try await store.settle(first, of: 7)
+        try await store.settleUpTo(first, of: 7)
+        let second = try await store.outbox(7, after: nil, limit: 10)
+        #expect(second.map(\.askedMicros) == [5])
+        #expect(try await store.take(first, into: 7) == 0)
+        // It says what waits already; its sequence is another one.
+        #expect(try await store.queueAgain(again, into: 7))
+        try await store.settle(second, of: 7)
+        #expect(try await Self.names(store) == ["k"])
+        try await store.settleUpTo(second, of: 7)
+        #expect(try await Self.names(store).isEmpty)
+        #expect(try await store.take(second, into: 7) == 1)
+        #expect(try await !store.queueAgain(again, into: 8))
+        await store.close()
+    }
+
     @Test("what waits for a feed that is gone is dropped little by little")
     func gone() async throws {
         let scratch = Scratch()

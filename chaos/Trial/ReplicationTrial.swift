@@ -1,5 +1,6 @@
 import Foundation
 import NIOCore
+import NIOHTTP1
 
 /// Two meshes and a replication rule between them, under load and kills.
 struct ReplicationTrial: Sendable {
@@ -210,11 +211,16 @@ struct ReplicationTrial: Sendable {
             let other = try await sessions[1].get(Self.bucket, key)
             run.verdict.check(
                 one.status == 200 && other.status == 200 && one.body == other.body && one.body.readableBytes > 0,
-                "\(key) has \(one.status), \(one.body.readableBytes) bytes here and \(other.status), "
-                    + "\(other.body.readableBytes) bytes there"
+                "\(key): \(Self.described(one)) here and \(Self.described(other)) there"
             )
         }
         for session in sessions { await session.close() }
+    }
+
+    private static func described(_ answer: HTTPResponse) -> String {
+        let origin = answer.headers.first(name: "x-mesh-replica") ?? "written here"
+        let changed = answer.headers.first(name: "last-modified") ?? "no date"
+        return "\(answer.status), \(answer.body.readableBytes) bytes of \(changed) (\(origin))"
     }
 
     /// Key by key the tag of what is there, all pages, by way of the last node.

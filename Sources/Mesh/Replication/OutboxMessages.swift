@@ -3,10 +3,12 @@ package import Store
 
 /// What holders of one key tell each other of the outbox, by a method of the links.
 package enum OutboxMethod: UInt8, CaseIterable, Sendable {
-    /// These keys are settled up to these stamps.
+    /// These keys are settled up to these stamps, and to when somebody asked for them.
     case settled = 24
     /// These keys wait with me, and it is you who is to work at them.
     case handed = 25
+    /// These keys are to be sent once more, also if they wait with you.
+    case asked = 26
 }
 
 /// `feed 8 | entries 4+n·entry`
@@ -34,9 +36,9 @@ struct OutboxNotice: WireValue, Equatable {
     }
 }
 
-/// `key 4+n | stamp | changed 8 | deletion 4+n`; the rest of an entry is of one store alone.
+/// `key 4+n | stamp | changed 8 | deletion 4+n | asked 8`; the rest of an entry is of one store alone.
 extension OutboxEntry: WireValue {
-    package static let leastBytes = 16 + Stamp.leastBytes
+    package static let leastBytes = 24 + Stamp.leastBytes
 
     package var sizeHint: Int { Self.leastBytes + key.bytes.count + deletion.count }
 
@@ -45,6 +47,7 @@ extension OutboxEntry: WireValue {
         stamp.write(into: &buffer)
         buffer.writeInteger(changedMillis)
         buffer.writeCounted(deletion)
+        buffer.writeInteger(askedMicros)
     }
 
     package init(from buffer: inout ByteBuffer) throws(WireError) {
@@ -52,7 +55,8 @@ extension OutboxEntry: WireValue {
             key: Key(try buffer.counted(max: Key.bytesMax)),
             stamp: try Stamp(from: &buffer),
             changedMillis: try buffer.number(),
-            deletion: try buffer.counted(max: WireLimit.fieldBytes)
+            deletion: try buffer.counted(max: WireLimit.fieldBytes),
+            askedMicros: try buffer.number()
         )
     }
 }

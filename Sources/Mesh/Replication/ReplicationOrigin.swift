@@ -1,3 +1,5 @@
+package import Store
+
 /// Where an object comes from that another store sent: who has had it, and when it was written first. It goes along in a
 /// header, is kept with the object, and so keeps rules from sending anything in circles.
 package struct ReplicationOrigin: Hashable, Sendable {
@@ -14,26 +16,47 @@ package struct ReplicationOrigin: Hashable, Sendable {
     package let millis: UInt64
     /// The places that have had it (`place`), the first one first.
     package let path: [String]
+    /// By the last one of them, among all that it sends of the key; nil: a build that did not say so.
+    package let order: Order?
 
-    package init(millis: UInt64, path: [String]) {
+    /// The place of a change in the order of its key, in one bucket: names of buckets come again, their numbers do not.
+    package struct Order: Hashable, Sendable {
+        package let bucket: UInt64
+        package let stamp: Stamp
+
+        package init(bucket: UInt64, stamp: Stamp) {
+            self.bucket = bucket
+            self.stamp = stamp
+        }
+    }
+
+    package init(millis: UInt64, path: [String], order: Order? = nil) {
         self.millis = millis
         self.path = path
+        self.order = order
     }
 
     /// What a bucket is called among all buckets of all meshes: `mesh/bucket`.
     package static func place(mesh: String, bucket: String) -> String { mesh + "/" + bucket }
 
-    /// `milliseconds place,place…`
-    package var text: String { "\(millis) \(path.joined(separator: ","))" }
+    /// `milliseconds place,place… [order]`
+    package var text: String {
+        "\(millis) \(path.joined(separator: ","))" + (order.map { " \($0.text)" } ?? "")
+    }
 
     /// Nil for what no `text` gave.
     package init?(text: String) {
         guard text.utf8.count <= Self.textMax else { return nil }
         let words = text.split(separator: " ", omittingEmptySubsequences: false)
-        guard words.count == 2, let millis = UInt64(words[0]) else { return nil }
+        guard (2...3).contains(words.count), let millis = UInt64(words[0]) else { return nil }
         let path = words[1].split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         guard (1...Self.pathMax).contains(path.count), path.allSatisfy(Self.isPlace) else { return nil }
-        self.init(millis: millis, path: path)
+        var order: Order?
+        if words.count == 3 {
+            guard let stated = Order(text: words[2]) else { return nil }
+            order = stated
+        }
+        self.init(millis: millis, path: path, order: order)
     }
 
     private static func isPlace(_ text: String) -> Bool {
@@ -45,20 +68,42 @@ package struct ReplicationOrigin: Hashable, Sendable {
     }
 
     /// The same for the next one that gets it.
-    package func passing(_ place: String) -> ReplicationOrigin {
-        ReplicationOrigin(millis: millis, path: path + [place])
+    package func passing(_ place: String, _ order: Order?) -> ReplicationOrigin {
+        ReplicationOrigin(millis: millis, path: path + [place], order: order)
     }
+
+    /// Whether both are of the same write, and came the same way.
+    func isSameWrite(as other: ReplicationOrigin) -> Bool { millis == other.millis && path == other.path }
 
     /// Whether a store that has `known` refuses this. Of two that were written in one millisecond every store prefers the
     /// same.
     ///
-    /// Who sends what it sent before has put its own writes in order, by more than clocks; what is much older was on the
-    /// wire while its sender died.
+    /// Who sends what it sent before has put its own writes in order, by more than clocks; what comes behind a later one
+    /// was on the wire while its sender died. A sender that does not tell its order is believed, unless it is much older.
     package func isSuperseded(by known: ReplicationOrigin) -> Bool {
         if known.path == path {
+            if let order, let knownOrder = known.order, order.bucket == knownOrder.bucket {
+                return order.stamp < knownOrder.stamp
+            }
             return known.millis > Self.orderedMillis && known.millis - Self.orderedMillis > millis
         }
         if known.millis != millis { return known.millis > millis }
         return (known.path.first ?? "") > (path.first ?? "")
+    }
+}
+
+extension ReplicationOrigin.Order {
+    /// `bucket.t.w.q`, each in hexadecimal.
+    var text: String {
+        [bucket, stamp.t, stamp.w, UInt64(stamp.q)].map { String($0, radix: 16) }.joined(separator: ".")
+    }
+
+    /// Nil for what no `text` gave.
+    init?(text: Substring) {
+        let words = text.split(separator: ".", omittingEmptySubsequences: false)
+        let numbers = words.compactMap { UInt64($0, radix: 16) }
+        guard words.count == 4, numbers.count == 4, let q = UInt32(exactly: numbers[3]) else { return nil }
+        self.init(bucket: numbers[0], stamp: Stamp(t: numbers[1], w: numbers[2], q: q))
+        guard self.text == text else { return nil }
     }
 }

@@ -67,14 +67,8 @@ struct ReplicationPush: Sendable {
         guard let attributes = ObjectAttributes(encoded: record.attributes),
             let tags = TagSet(encoded: record.tags)
         else { throw .source("its attributes are of an unknown form") }
-        // As of when the key is so: an older version that came up again is as new as what uncovered it.
-        let written = attributes.origin ?? ReplicationOrigin(millis: 0, path: [])
-        let origin =
-            written.path.isEmpty
-            ? ReplicationOrigin(
-                millis: max(record.changedMillis, entry.changedMillis),
-                path: []
-            ) : written
+        // By nothing but the row: whoever looks at it here, to compare it with what the target has, says the same.
+        let origin = attributes.origin ?? ReplicationOrigin(millis: record.changedMillis, path: [])
         guard mayGo(origin) else { return .nothing }
         let body: BodySource?
         do {
@@ -86,7 +80,7 @@ struct ReplicationPush: Sendable {
             md5: record.etag.parts == 0 ? record.etag.md5 : nil,
             headers: rule.copiesMetadata ? attributes.described : attributes.describedByType,
             tagging: rule.copiesMetadata && !tags.tags.isEmpty ? tags.header : nil,
-            origin: origin.passing(ownPlace)
+            origin: origin.passing(ownPlace, order(max(record.stamp, entry.stamp)))
         ) { [inline = found.inlineBody] offset, limit in
             if let body { return try await body.read(at: offset, limit: limit) }
             let bytes = inline ?? ByteBuffer()
@@ -98,13 +92,18 @@ struct ReplicationPush: Sendable {
         return .sent(bytes: record.size)
     }
 
+    /// The stamp of the newest row that is known of the key, also where that only uncovers an older version.
+    private func order(_ stamp: Stamp) -> ReplicationOrigin.Order {
+        ReplicationOrigin.Order(bucket: rule.bucket.rawValue, stamp: stamp)
+    }
+
     private func delete(_ entry: OutboxEntry) async throws(ReplicationFailure) -> Result {
         let origin = entry.deletionOrigin
         guard rule.copiesDeletes, mayGo(origin) else { return .nothing }
         let name = name(entry.key)
         // Two that delete for each other would never end.
         guard try await target.look(name) != nil else { return .nothing }
-        try await target.delete(name, origin.passing(ownPlace))
+        try await target.delete(name, origin.passing(ownPlace, order(entry.stamp)))
         return .deleted
     }
 }

@@ -83,7 +83,7 @@ package struct TargetObject: Sendable, Equatable {
     func equals(_ object: OutgoingObject) -> Bool {
         // The number of tags says nothing of what they are.
         guard size == object.size, object.tagging == nil, tagsCount == 0 else { return false }
-        if let origin { return origin == object.origin }
+        if let origin { return origin.isSameWrite(as: object.origin) }
         guard let md5 = object.md5, etag == md5.withUnsafeBytes({ Hex.encode($0) }) else { return false }
         return object.headers.allSatisfy { headers[$0.name] == $0.value }
     }

@@ -14,9 +14,9 @@ package final class Replicator: Sendable {
     private let around: ReplicationSurroundings
     private let settings = ReplicationCourse.Settings()
     private let state = Mutex<[UInt64: ReplicationWorker]>([:])
-    /// Keys that are being queued once more.
-    private let again = Mutex<Set<RowAddress>>([])
-    /// Whoever may write can ask for it: more at once wait for their key's next change.
+    /// How many keys are being queued once more.
+    private let again = Atomic<Int>(0)
+    /// Whoever may write can ask for it: more at once are told to come again.
     private static let againMax = 256
 
     /// - Parameters:
@@ -76,6 +76,9 @@ package final class Replicator: Sendable {
                 guard rules.rule(notice.feed) != nil else { return OutboxAnswer(isDone: false) }
                 let fresh = try await around.store.take(notice.entries, into: notice.feed)
                 return OutboxAnswer(isDone: fresh != nil, fresh: fresh ?? 0)
+            case .asked:
+                guard rules.rule(notice.feed) != nil else { return OutboxAnswer(isDone: false) }
+                return OutboxAnswer(isDone: try await around.store.queueAgain(notice.entries, into: notice.feed))
             }
         } catch { return OutboxAnswer(isDone: false) }
     }
@@ -95,35 +98,32 @@ package final class Replicator: Sendable {
     /// Tries again at once what rests.
     package func hurry(_ rule: UInt64) { state.withLock { $0[rule] }?.hurry() }
 
-    /// Queues a row for all rules of its bucket once more, with those who work at it: a target has shown that it has
-    /// something older. Does not wait for it. Should nobody hear of it, the target keeps that until the key changes.
-    package func sendAgain(_ record: Record) {
-        guard let layout = around.layout() else { return }
+    /// Queues a row for all rules of its bucket once more: a target has shown that it has something older. Nil: there are
+    /// none. False: whoever is to work at it did not take it, and the target has to be told to come again.
+    package func sendAgain(_ record: Record) async -> Bool {
         let feeds = rules.all().map(\.feed).filter { $0.covers(record) && $0.wants(record) }
-        let address = RowAddress(record.bucket, record.key)
-        guard !feeds.isEmpty, again.withLock({ $0.count < Self.againMax && $0.insert(address).inserted }) else {
-            return
-        }
-        Task {
-            for feed in feeds { await queue(OutboxEntry(record), feed.id, layout, layout.keepers(address)) }
-            again.withLock { _ = $0.remove(address) }
-        }
-    }
-
-    private func queue(_ entry: OutboxEntry, _ feed: UInt64, _ layout: LayoutSight, _ keepers: [NodeID]) async {
-        let isTaken = await withTaskGroup(of: Bool.self) { tasks in
-            for node in keepers where node == layout.own || layout.isUsable(node) {
-                tasks.addTask { await self.queue(entry, feed, with: node, isOwn: node == layout.own) }
+        guard !feeds.isEmpty else { return true }
+        guard let layout = around.layout(), again.add(1, ordering: .relaxed).newValue <= Self.againMax else { return false }
+        defer { again.subtract(1, ordering: .relaxed) }
+        let keepers = layout.keepers(RowAddress(record.bucket, record.key))
+        let usable = keepers.filter { $0 == layout.own || layout.isUsable($0) }
+        let entry = OutboxEntry(record, askedMicros: WallClock.unixMicros)
+        var isTaken = true
+        for feed in feeds {
+            let takers = await withTaskGroup(of: NodeID?.self) { tasks in
+                for node in usable { tasks.addTask { await self.queue(entry, feed.id, with: node) ? node : nil } }
+                return await tasks.reduce(into: Set()) { $0.formUnion([$1].compactMap(\.self)) }
             }
-            return await tasks.reduce(false) { $0 || $1 }
+            isTaken = isTaken && usable.first.map(takers.contains) == true
         }
-        // From here it is handed to them when they can be reached.
-        if !isTaken { _ = await queue(entry, feed, with: layout.own, isOwn: true) }
+        return isTaken
     }
 
-    private func queue(_ entry: OutboxEntry, _ feed: UInt64, with node: NodeID, isOwn: Bool) async -> Bool {
-        guard isOwn else { return await around.tell(node, .handed, OutboxNotice(feed: feed, [entry]))?.isDone == true }
-        do { return try await around.store.take([entry], into: feed) != nil } catch { return false }
+    private func queue(_ entry: OutboxEntry, _ feed: UInt64, with node: NodeID) async -> Bool {
+        guard node == around.layout()?.own else {
+            return await around.tell(node, .asked, OutboxNotice(feed: feed, [entry]))?.isDone == true
+        }
+        do { return try await around.store.queueAgain([entry], into: feed) } catch { return false }
     }
 
     /// Follows the rules until it is cancelled.

@@ -2,11 +2,13 @@ internal import Glibc
 
 /// The time of day, for people, files and expiries; no rule of the protocol rests on it.
 enum WallClock {
-    static var unixMillis: UInt64 {
+    static var unixMicros: UInt64 {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
-        return UInt64(max(0, time.tv_sec)) * 1_000 + UInt64(time.tv_nsec) / 1_000_000
+        return UInt64(max(0, time.tv_sec)) * 1_000_000 + UInt64(time.tv_nsec) / 1_000
     }
+
+    static var unixMillis: UInt64 { unixMicros / 1_000 }
 
     static var unixSeconds: Int64 { Int64(unixMillis / 1_000) }
 }

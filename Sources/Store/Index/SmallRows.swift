@@ -216,6 +216,7 @@ enum SmallRows {
         row.stamp(entry.stamp)
         row.number(entry.changedMillis)
         row.counted(entry.deletion)
+        row.number(entry.askedMicros)
         row.number(entry.sequence)
         row.number(entry.queuedMillis)
         row.seal(seed: seed(.entry, entry.key.bytes) ^ feed)
@@ -230,6 +231,7 @@ enum SmallRows {
             stamp: stamp,
             changedMillis: try row.number(),
             deletion: try row.counted(),
+            askedMicros: try row.number(),
             sequence: try row.number(),
             queuedMillis: try row.number()
         )

@@ -59,6 +59,9 @@ package struct OutboxEntry: Hashable, Sendable {
     package let changedMillis: UInt64
     /// What a row that deletes the key carries; empty for any other.
     package let deletion: [UInt8]
+    /// When somebody asked last that the key is sent though no row of it changed: microseconds since 1970, 0: nobody did.
+    /// Who settles an entry has settled what was asked up to then, as it has settled rows up to `stamp`.
+    package let askedMicros: UInt64
     /// The transaction that queued it last: whoever settles it settles what that one saw. Of this store alone.
     package let sequence: UInt64
     /// When it was queued here first: milliseconds since 1970.
@@ -69,6 +72,7 @@ package struct OutboxEntry: Hashable, Sendable {
         stamp: Stamp,
         changedMillis: UInt64,
         deletion: [UInt8] = [],
+        askedMicros: UInt64 = 0,
         sequence: UInt64 = 0,
         queuedMillis: UInt64 = 0
     ) {
@@ -76,17 +80,22 @@ package struct OutboxEntry: Hashable, Sendable {
         self.stamp = stamp
         self.changedMillis = changedMillis
         self.deletion = deletion
+        self.askedMicros = askedMicros
         self.sequence = sequence
         self.queuedMillis = queuedMillis
     }
 
+    /// Whether it says at least what another one does.
+    func covers(_ other: OutboxEntry) -> Bool { stamp >= other.stamp && askedMicros >= other.askedMicros }
+
     /// For a row of the index.
-    package init(_ record: Record) {
+    package init(_ record: Record, askedMicros: UInt64 = 0) {
         self.init(
             key: record.key,
             stamp: record.stamp,
             changedMillis: record.changedMillis,
-            deletion: record.kind.isDeletion ? record.attributes : []
+            deletion: record.kind.isDeletion ? record.attributes : [],
+            askedMicros: askedMicros
         )
     }
 }

@@ -24,8 +24,9 @@ extension IndexWriter {
         let entry = OutboxEntry(
             key: fresh.key,
             stamp: newer.stamp,
-            changedMillis: max(newer.changedMillis, waiting?.changedMillis ?? 0),
+            changedMillis: newer.changedMillis,
             deletion: newer.deletion,
+            askedMicros: max(fresh.askedMicros, waiting?.askedMicros ?? 0),
             sequence: pending.counters.sequence + 1,
             queuedMillis: waiting?.queuedMillis ?? nowMillis
         )
@@ -54,17 +55,19 @@ extension IndexWriter {
     /// Takes away what another holder has settled: keys that have no newer row here.
     func settle(_ feed: UInt64, upTo entries: [OutboxEntry]) throws {
         for settled in entries {
-            guard let waiting = try entry(feed, settled.key), waiting.stamp <= settled.stamp else { continue }
+            guard let waiting = try entry(feed, settled.key), settled.covers(waiting) else { continue }
             try remove(feed, settled.key)
         }
     }
 
     /// Takes in what another holder has queued. How many of them were not known here; nil: nobody follows that here.
-    func take(_ feed: UInt64, _ entries: [OutboxEntry]) throws -> Int? {
+    /// - Parameter isAsked: also what waits here is queued once more: somebody may have sent it already, and is about to
+    ///   settle it.
+    func take(_ feed: UInt64, _ entries: [OutboxEntry], isAsked: Bool) throws -> Int? {
         guard pending.feeds[feed] != nil else { return nil }
         var fresh = 0
         for offered in entries {
-            if let waiting = try entry(feed, offered.key), waiting.stamp >= offered.stamp { continue }
+            if !isAsked, let waiting = try entry(feed, offered.key), waiting.covers(offered) { continue }
             try enqueue(feed, offered)
             fresh += 1
         }

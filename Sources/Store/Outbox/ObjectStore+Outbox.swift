@@ -49,7 +49,12 @@ extension ObjectStore {
 
     /// Takes in keys that wait with another holder; how many of them did not wait here. Nil: nobody follows that here.
     package func take(_ entries: [OutboxEntry], into feed: UInt64) async throws -> Int? {
-        try await run { try $0.take(feed, entries) }
+        try await run { try $0.take(feed, entries, isAsked: false) }
+    }
+
+    /// Queues keys once more, also those that wait here already. False: nobody follows that here.
+    package func queueAgain(_ entries: [OutboxEntry], into feed: UInt64) async throws -> Bool {
+        try await run { try $0.take(feed, entries, isAsked: true) } != nil
     }
 
     /// Drops some of what waits for feeds that are gone. False: nothing does any more.

@@ -153,6 +153,13 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
         head.method == .CONNECT || head.headers.contains(name: "upgrade")
     }
 
+    /// The request at hand is the last one; without one the connection ends.
+    func quiesce() {
+        channel.eventLoop.preconditionInEventLoop()
+        state.isQuiescing = true
+        if !state.isServing { wake() }
+    }
+
     /// Called now and then: ends a connection that stands still.
     func reap(idle: TimeAmount) {
         channel.eventLoop.preconditionInEventLoop()
@@ -253,8 +260,7 @@ final class HTTPConnection: ChannelDuplexHandler, ServerChildChannelValue {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
         case is ChannelShouldQuiesceEvent:
-            state.isQuiescing = true
-            if !state.isServing { wake() }
+            quiesce()
         case ChannelEvent.inputClosed:
             // Whoever half-closes behind a request still waits for its answer.
             state.hasInputEnded = true

@@ -26,7 +26,8 @@ extension S3Exchange {
         case .take: break
         case .refuse: throw S3Error(.replicationLoop)
         case .refuseAndSend:
-            if let record { face.sendAgain(record) }
+            // Only who is told to go away by something that is on its way forgets its own.
+            if let record, await !face.sendAgain(record) { throw S3Error(.slowDown) }
             throw S3Error(.replicationSuperseded)
         }
         guard let record, record.kind == .object else { return .absent }

@@ -4,6 +4,7 @@ import Mesh
 import NIOCore
 import NIOHTTP1
 import NIOSSL
+import ServiceLifecycle
 import struct Store.Record
 import Synchronization
 
@@ -35,8 +36,8 @@ final class S3Face: ServerChildChannel {
     let knowsKeys: @Sendable () -> Bool
     /// What the mesh is called; nil: this node does not know yet.
     let meshPrefix: @Sendable () async -> String?
-    /// Sends a row by the rules of its bucket once more.
-    let sendAgain: @Sendable (Record) -> Void
+    /// Sends a row by the rules of its bucket once more. False: that could not be arranged now.
+    let sendAgain: @Sendable (Record) async -> Bool
     /// What every request is answered while this node may not speak for its mesh.
     let objection: @Sendable () -> S3Error?
     let settings: Settings
@@ -56,7 +57,7 @@ final class S3Face: ServerChildChannel {
         quotaGate: QuotaGate,
         knowsKeys: @escaping @Sendable () -> Bool,
         meshPrefix: @escaping @Sendable () async -> String?,
-        sendAgain: @escaping @Sendable (Record) -> Void,
+        sendAgain: @escaping @Sendable (Record) async -> Bool,
         objection: @escaping @Sendable () -> S3Error?,
         settings: Settings,
         metrics: RequestMetrics,
@@ -112,8 +113,13 @@ final class S3Face: ServerChildChannel {
         }
         // What waits for a client waits on the connection, so a task that is cancelled has to close that.
         await withTaskCancellationHandler {
-            await withTaskExecutorPreference(LoopExecutor(loop)) {
-                await serve(connection)
+            // The channel is told of a stop as well; one that came in the same moment had nobody yet who could hear it.
+            await withGracefulShutdownHandler {
+                await withTaskExecutorPreference(LoopExecutor(loop)) {
+                    await serve(connection)
+                }
+            } onGracefulShutdown: {
+                loop.execute { connection.quiesce() }
             }
         } onCancel: {
             connection.channel.close(promise: nil)

@@ -12,11 +12,16 @@ struct Listener: Sendable {
         case socketFile(String)
     }
 
+    /// For people.
+    var name: String
     var place: Place
     var tls: TLSContext?
     var connectionsMax: Int
     var idleTimeoutMillis: UInt64
+    /// Of the library that listens.
     var logger: Logger
+    /// Told when a stop takes long.
+    var complaints: Logger
 
     /// A service for connections that `face` serves itself, TLS included; `onBound` learns the port that was taken.
     func service<Face: ServerChildChannel>(
@@ -24,7 +29,7 @@ struct Listener: Sendable {
         onBound: @escaping @Sendable (ListenAddress?) async -> Void
     ) -> any Service {
         let (address, requested) = bindAddress
-        return face.server(
+        let server = face.server(
             configuration: ServerConfiguration(
                 address: address,
                 availableConnectionsDelegate: MaximumAvailableConnections(connectionsMax)
@@ -33,13 +38,14 @@ struct Listener: Sendable {
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
             logger: logger
         )
+        return Port(name: name, server: server, logger: complaints)
     }
 
     /// A service that answers with `responder` until it is shut down; `onBound` learns the port that was taken.
     func service<Responder: HTTPResponder>(
         _ responder: Responder,
         onBound: @escaping @Sendable (ListenAddress?) async -> Void
-    ) -> some Service where Responder.Context: InitializableFromSource<ApplicationRequestContextSource> {
+    ) -> any Service where Responder.Context: InitializableFromSource<ApplicationRequestContextSource> {
         let idle = TimeAmount.milliseconds(Int64(idleTimeoutMillis))
         let tls = tls
         let server = HTTPServerBuilder { answer in
@@ -47,7 +53,7 @@ struct Listener: Sendable {
             return if let tls { ReloadingTLSChannel(base: channel, tls: tls) } else { channel }
         }
         let (address, requested) = bindAddress
-        return Application(
+        let application = Application(
             responder: responder,
             server: server,
             configuration: .init(
@@ -58,6 +64,23 @@ struct Listener: Sendable {
             onServerRunning: { channel in await onBound(Self.taken(requested, channel)) },
             logger: logger
         )
+        return Port(name: name, server: application, logger: complaints)
+    }
+
+    /// A port that says so when it does not close: somebody's request does not end.
+    private struct Port: Service {
+        let name: String
+        let server: any Service
+        let logger: Logger
+
+        func run() async throws {
+            let roll = Roll()
+            try await withGracefulShutdownHandler {
+                try await roll.during(name) { try await server.run() }
+            } onGracefulShutdown: {
+                roll.complain(logger)
+            }
+        }
     }
 
     private var bindAddress: (BindAddress, requested: ListenAddress?) {

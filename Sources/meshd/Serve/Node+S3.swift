@@ -17,7 +17,7 @@ extension Node {
             quotaGate: quotaGate,
             knowsKeys: { [weak self] in self?.knowsKeys ?? false },
             meshPrefix: { [weak self] in try? await self?.meshPrefix() },
-            sendAgain: { [weak self] in self?.cluster?.replicator.sendAgain($0) },
+            sendAgain: { [weak self] in await self?.cluster?.replicator.sendAgain($0) ?? false },
             objection: { [weak self] in self?.objection },
             settings: S3Face.Settings(
                 region: settings.region,

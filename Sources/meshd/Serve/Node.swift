@@ -357,23 +357,28 @@ final class Node: Sendable {
         let (tls, adminTLS) = state.withLock { ($0.tls, $0.adminTLS) }
         let admin = AdminFace(node: self).responder()
         var adminListener = Listener(
+            name: "the admin port",
             place: .address(settings.adminListen),
             tls: adminTLS,
             connectionsMax: settings.adminConnectionsMax,
             idleTimeoutMillis: settings.idleTimeoutMillis,
-            logger: serverLogger
+            logger: serverLogger,
+            complaints: logger
         )
         let s3 = Listener(
+            name: "the S3 port",
             place: .address(settings.s3Listen),
             connectionsMax: settings.connectionsMax,
             idleTimeoutMillis: settings.idleTimeoutMillis,
-            logger: serverLogger
+            logger: serverLogger,
+            complaints: logger
         )
         var services: [any Service] = [
             adminListener.service(admin) { address in bound { $0.admin = address } }
         ]
         // sockaddr_un holds 107 bytes of path; the TCP port does everything that the socket does.
         if directory.adminSocket.utf8.count <= 107 {
+            adminListener.name = "the admin socket"
             adminListener.place = .socketFile(directory.adminSocket)
             adminListener.tls = nil
             services.append(

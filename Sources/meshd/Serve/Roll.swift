@@ -9,10 +9,13 @@ final class Roll: Sendable {
     private let present = Mutex<Set<String>>([])
 
     /// Works under a name that nobody else has.
-    nonisolated(nonsending) func during(_ name: String, _ work: () async -> Void) async {
+    nonisolated(nonsending) func during<Failure: Error>(
+        _ name: String,
+        _ work: () async throws(Failure) -> Void
+    ) async throws(Failure) {
         present.withLock { _ = $0.insert(name) }
-        await work()
-        present.withLock { _ = $0.remove(name) }
+        defer { present.withLock { _ = $0.remove(name) } }
+        try await work()
     }
 
     /// Says once, after a while, who is still there. All have been asked to end.
