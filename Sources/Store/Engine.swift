@@ -10,6 +10,7 @@ final class Engine: Sendable {
     let pins = Pins()
     let active = ActiveSegments()
     let hot = HotRecords()
+    let bounds: StampBounds
     let fencing = FencingBook()
     let damage = DamageBook()
     let observers = SystemObservers()
@@ -69,6 +70,7 @@ final class Engine: Sendable {
             boot: random.next(),
             op: op
         )
+        bounds = writer.bounds
         checkpointer = try Checkpointer(index: directory.index, condition)
         checkpointer.watch(database)
         let sweep = Bell()

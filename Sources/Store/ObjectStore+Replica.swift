@@ -14,6 +14,12 @@ extension ObjectStore {
         switch call.request {
         case .commit, .prepare, .accept: engine.committer.submit(.call(call, done))
         case .look(let address, let selector, let depth): look(call.epoch, address, selector, depth, done)
+        case .newest(let address, let time):
+            if let refusal = refusal(call.epoch, address.partition) { return done(.refused(refusal)) }
+            guard engine.bounds.bound(address.bucket, address.key) >= time else {
+                return done(.view(KeyView(chain: [], found: nil)))
+            }
+            look(call.epoch, address, .current, .stamps, done)
         case .fetch(let address, let stamps):
             if let refusal = refusal(call.epoch, address.partition) { return done(.refused(refusal)) }
             reply(done) { .rows(try $0.fetch(address, stamps)) }

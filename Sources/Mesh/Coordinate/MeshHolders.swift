@@ -44,6 +44,10 @@ package final class MeshHolders: Holders {
         _ done: @escaping @Sendable (ReplicaReply?) -> Void
     ) {
         if node == own { return holder.answer(call, done) }
+        var call = call
+        if case .newest = call.request, let links = state.withLock({ $0.links }) {
+            call.request = call.request.understood(by: links.version(of: node, .control))
+        }
         let payload = call.wireBytes
         // Pages of lists and bodies do not stand before the words that others wait for.
         let isScan = if case .scan = call.request { true } else { false }

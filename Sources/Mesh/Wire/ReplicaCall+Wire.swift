@@ -7,7 +7,7 @@ extension ReplicaCall: WireValue {
         switch request {
         case .commit(let row), .accept(let row, _, _): 64 + row.sizeHint
         case .fetch(let address, let stamps): 64 + address.key.bytes.count + 20 * stamps.count
-        case .look, .prepare, .scan: 128
+        case .look, .newest, .prepare, .scan: 128
         }
     }
 
@@ -28,6 +28,7 @@ extension ReplicaCall: WireValue {
 /// 4 accept   row | predecessor 1+20? | ballot 16
 /// 5 scan     query
 /// 6 fetch    address | stamps 4+n·20
+/// 7 newest   address | time 8; from version 2 of the links on
 /// ```
 extension ReplicaRequest: WireValue {
     package func write(into buffer: inout ByteBuffer) {
@@ -57,7 +58,17 @@ extension ReplicaRequest: WireValue {
             buffer.writeInteger(6 as UInt8)
             address.write(into: &buffer)
             buffer.writeList(stamps)
+        case .newest(let address, let time):
+            buffer.writeInteger(7 as UInt8)
+            address.write(into: &buffer)
+            buffer.writeInteger(time)
         }
+    }
+
+    /// As an older build reads it.
+    func understood(by version: UInt8) -> ReplicaRequest {
+        if case .newest(let address, _) = self, version < 2 { return .look(address, .current, .stamps) }
+        return self
     }
 
     package init(from buffer: inout ByteBuffer) throws(WireError) {
@@ -75,6 +86,7 @@ extension ReplicaRequest: WireValue {
             self = .accept(try Row(from: &buffer), predecessor: try buffer.optional(), try Ballot(from: &buffer))
         case 5: self = .scan(try ScanQuery(from: &buffer))
         case 6: self = .fetch(try RowAddress(from: &buffer), try buffer.list(bytesMin: 20, max: ReplicaCall.fetchMax))
+        case 7: self = .newest(try RowAddress(from: &buffer), from: try buffer.number())
         default: throw WireError()
         }
     }

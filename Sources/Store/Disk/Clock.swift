@@ -13,6 +13,12 @@ enum Clock {
         return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
     }
 
+    /// Blocks the thread.
+    static func sleep(nanos: UInt64) {
+        var rest = timespec(tv_sec: Int(nanos / 1_000_000_000), tv_nsec: Int(nanos % 1_000_000_000))
+        nanosleep(&rest, nil)
+    }
+
     private static func millis(_ clock: clockid_t) -> UInt64 {
         var now = timespec()
         clock_gettime(clock, &now)

@@ -18,6 +18,9 @@ package struct ReplicaCall: Sendable {
 package enum ReplicaRequest: Sendable {
     /// What the holder has of a key. Changes nothing.
     case look(RowAddress, VersionSelector, LookDepth)
+    /// The same as `.look(_, .current, .stamps)` if any row of the key may be stamped at this time or later; else an empty
+    /// view: the query phase of a blind write, whose stamp is no lower anyhow. Changes nothing.
+    case newest(RowAddress, from: UInt64)
     /// Takes a row that is decided: a blind write, a decided conditional one, a repair. Later rows win, whatever the
     /// order of arrival.
     case commit(Row)
@@ -34,7 +37,7 @@ package enum ReplicaRequest: Sendable {
 
 /// How much of the answered version comes along.
 package enum LookDepth: UInt8, Sendable {
-    /// Stamps only: the query phase of a blind write, and the second opinion of a read.
+    /// Stamps only: the query phase of a deletion, and the second opinion of a read.
     case stamps = 0
     /// The record, without bytes.
     case record = 1

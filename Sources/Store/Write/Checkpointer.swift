@@ -9,6 +9,8 @@ import Synchronization
 final class Checkpointer: Sendable {
     /// 16 MiB of log: enough to fold many changes of a page into one write.
     private static let softFrames = 4096
+    /// 4 MiB more of log until the next pass.
+    private static let passFrames = 1024
     /// 64 MiB of log: beyond it reading gets slower, and so does a start after a crash.
     private static let hardFrames = 16384
 
@@ -16,6 +18,8 @@ final class Checkpointer: Sendable {
     private let thread: StoreThread
     private let isBehind = Flag()
     private let frames: Gauge
+    /// How long the log was when the last pass was asked for. Of the committer's thread.
+    private let asked = Gauge()
 
     init(index: String, _ condition: Condition) throws {
         let bell = bell
@@ -43,7 +47,11 @@ final class Checkpointer: Sendable {
 
     /// The committer's log has grown. Called on its thread.
     func committed(_ database: Database) {
-        if frames.value > Self.softFrames { bell.ring() }
+        let (now, before) = (frames.value, asked.value)
+        // A log that is shorter than it was has begun anew.
+        guard now > Self.softFrames, now < before || now >= before + Self.passFrames else { return }
+        asked.value = now
+        bell.ring()
     }
 
     /// Between two batches, on the committer's thread.

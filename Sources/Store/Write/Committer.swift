@@ -2,8 +2,8 @@ import Synchronization
 
 /// One thread that turns many concurrent writes into one transaction and one fdatasync.
 ///
-/// It drains all that waits (no gather window: while one batch is being synced the next one collects by itself),
-/// applies it, commits, and only then answers.
+/// It drains all that waits, applies it, commits, and only then answers. While one batch is being synced the next one
+/// collects by itself, and where processors are short it waits a moment more (`Gathering`).
 final class Committer: Sendable {
     enum Work: Sendable {
         case mutation(Mutation, UnsafeContinuation<Outcome, any Error>)
@@ -48,8 +48,14 @@ final class Committer: Sendable {
         thread = try StoreThread("store-commit") {
             let run = CommitterRun(writer, around, CarriedBodies(carried))
             var batch: [Work] = []
+            var gathering = Gathering()
+            let delay = RunDelay()
             while inbox.take(most: Self.batchMax, into: &batch) {
                 run.commit(batch)
+                let now = Clock.monotonicNanos()
+                if gathering.isDue(nowNanos: now) { gathering.note(nowNanos: now, delayNanos: delay.nanos()) }
+                let window = gathering.windowNanos(behind: batch.count)
+                if window > 0 { Clock.sleep(nanos: window) }
                 batch.removeAll(keepingCapacity: true)
             }
         }

@@ -85,6 +85,7 @@ extension IndexWriter {
     private func write(_ row: RecordRow) throws {
         let record = row.record
         let stamp = record.stamp.sortable
+        bounds.raise(record.bucket, record.key, to: record.stamp.t)
         try rows.putVersion.bind(1, record.bucket.column).bind(2, record.key.bytes).bind(3, stamp)
             .bind(4, row.encoded(stamp: stamp)).run()
     }

@@ -41,6 +41,7 @@ final class IndexWriter {
     let rows: WriterStatements
     let staging: Staging
     let digest: Digest
+    let bounds: StampBounds
     var clock: StampClock
     var nowMillis: UInt64 = 0
     /// Whether the table `nulls` has, or had since the start, any row.
@@ -65,6 +66,7 @@ final class IndexWriter {
         self.database = database
         self.staging = staging
         self.digest = digest
+        bounds = StampBounds(lastTime: loaded.counters.lastTime)
         versions = try VersionRows(database)
         rows = try WriterStatements(database)
         clock = StampClock(boot: boot, op: op)

@@ -271,7 +271,7 @@ import Testing
             }
             let links = LinkBed(bed, bed.machines)
             #expect(await links.links[0].failure(links.id(1), 1) == .incompatible(3...5))
-            #expect(await links.links[1].failure(links.id(0), 1) == .incompatible(1...1))
+            #expect(await links.links[1].failure(links.id(0), 1) == .incompatible(1...2))
             #expect(await links.links[2].failure(links.id(0), 1) == nil)
             #expect(await links.links[2].failure(links.id(1), 1) == nil)
             try await bed.machines[0].tap.line("n1 cannot be asked for data: the node speaks versions 3 to 5")

@@ -52,7 +52,7 @@ import Testing
         let ballot = Ballot(round: 4, proposer: 5)
         let requests: [ReplicaRequest] =
             rows.map { .commit($0) } + [
-                .look(address, .current, .stamps), .look(address, .null, .record),
+                .look(address, .current, .stamps), .look(address, .null, .record), .newest(address, from: 1 << 50),
                 .look(address, .stamp(stamp), .body), .prepare(address, predecessor: nil, ballot),
                 .prepare(address, predecessor: stamp, ballot), .accept(rows[1], predecessor: stamp, ballot),
                 .scan(query), .scan(ScanQuery(bucket: BucketID(rawValue: 1), limit: 1)),

@@ -89,7 +89,7 @@ struct SimChecks {
 extension ReplicaCall {
     var address: RowAddress? {
         switch request {
-        case .look(let address, _, _), .prepare(let address, _, _), .fetch(let address, _): address
+        case .look(let address, _, _), .newest(let address, _), .prepare(let address, _, _), .fetch(let address, _): address
         case .commit(let row), .accept(let row, _, _): row.address
         case .scan: nil
         }

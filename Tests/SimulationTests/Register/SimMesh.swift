@@ -219,7 +219,7 @@ final class SimMesh {
         after(Self.timeoutMicros, .timeout(operation: operation, tag))
         let stalled: SimMix.Stalled =
             switch call.request {
-            case .look, .fetch, .scan: .looks
+            case .look, .newest, .fetch, .scan: .looks
             case .commit(let row):
                 row.record.op.low == UInt64(history[running[operation].entry].id) ? .commits : .pushes
             case .prepare: .prepares
@@ -235,7 +235,7 @@ final class SimMesh {
     private func arrive(_ to: Int, _ operation: Int, _ tag: CallTag, _ call: ReplicaCall) {
         guard isUp[to] else { return }
         switch call.request {
-        case .look, .fetch, .scan: answer(to, operation, tag, call)
+        case .look, .newest, .fetch, .scan: answer(to, operation, tag, call)
         case .commit, .prepare, .accept:
             // It is on the disk a little later, or never when the node dies before.
             after(50 + random.below(800), .apply(to: to, life: lives[to], operation: operation, tag, call))

@@ -124,6 +124,12 @@ struct SimReplica {
         switch call.request {
         case .look(let address, let selector, let depth):
             return .view(view(keys[address.key] ?? Held(), selector, depth))
+        case .newest(let address, let time):
+            let seen = view(keys[address.key] ?? Held(), .current, .stamps)
+            guard let top = seen.top else { return .view(seen) }
+            // Another key may share the bound: what is below is told then, too.
+            let isShared = top.w & 1 == 0
+            return .view(top.t >= time || isShared ? seen : KeyView(chain: [], found: nil))
         case .fetch(let address, let stamps):
             let held = keys[address.key] ?? Held()
             return .rows(stamps.compactMap { stamp in held.rows.first { $0.stamp == stamp } })

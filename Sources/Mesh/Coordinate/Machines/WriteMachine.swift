@@ -176,8 +176,17 @@ package struct WriteMachine: RegisterMachine {
 
     private mutating func ask(_ node: NodeID, into outbox: inout [RegisterDirective]) {
         poll.asked(node)
-        calls.send(node, .look(calls.address, .current, .stamps), .look, into: &outbox)
+        // What to delete has to be seen; above what to write is asked only where that could raise the stamp.
+        calls.send(
+            node,
+            isTombstone ? .look(calls.address, .current, .stamps) : .newest(calls.address, from: leastTime),
+            .look,
+            into: &outbox
+        )
     }
+
+    /// The time of the row's stamp, if no row of the key is stamped then or later.
+    private var leastTime: UInt64 { max(clockFloor, KeyRules.blindFloor(settled: calls.settled)) }
 
     private var isTombstone: Bool { row.record.kind == .tombstone }
 
@@ -218,7 +227,7 @@ package struct WriteMachine: RegisterMachine {
             let failure = RegisterFailure(effect: .none, reason: .refused(.invalid), acks: 0, needed: calls.needed)
             return finish(.failed(failure), into: &outbox)
         }
-        let t = max(clockFloor, above + 1, KeyRules.blindFloor(settled: calls.settled))
+        let t = max(leastTime, above + 1)
         row.record.stamp = Stamp(t: t, w: task.writer, q: 0)
         if task.faults.contains(.depthBeforeWriter) {
             row.record.stamp = Stamp(t: t, w: 0, q: UInt32(truncatingIfNeeded: task.writer))

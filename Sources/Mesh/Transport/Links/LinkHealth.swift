@@ -20,6 +20,12 @@ final class LinkPulse: Sendable {
     private let waiting = Atomic<Int>(0)
     private let roundTrip = Atomic<UInt64>(0)
     private let failures = Atomic<Int>(0)
+    private let agreed = Atomic<UInt8>(Links.versions.lowerBound)
+
+    /// Of the protocol, on the newest connection.
+    var version: UInt8 { agreed.load(ordering: .relaxed) }
+
+    func note(version: UInt8) { agreed.store(version, ordering: .relaxed) }
 
     var isConnected: Bool { connected.load(ordering: .relaxed) }
 

@@ -155,6 +155,7 @@ final class LinkLaneDriver: LinkChannelOwner {
             pingedAt = .distantPast
             lane.counters.opened.add()
             lane.pulse.note(isConnected: true)
+            lane.pulse.note(version: socket.terms.version)
             LinkSocket.open(descriptor, on: lane.loop, channel)
             for frame in frames { channel.send(frame) }
         }

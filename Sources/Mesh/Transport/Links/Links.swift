@@ -21,7 +21,9 @@ package final class Links: Sendable {
     /// The longest payload of a request or an answer.
     package static let payloadBytesMax = LinkFrame.payloadBytesMax
     /// The versions of the protocol on links that this build speaks.
-    package static let versions: ClosedRange<UInt8> = 1...1
+    ///
+    /// 2: holders are asked for the newest rows of a key from a time on.
+    package static let versions: ClosedRange<UInt8> = 1...2
     private static let loopsMax = 4
 
     /// What there is of one peer: its lanes, in the order of the classes.
@@ -184,6 +186,13 @@ package final class Links: Sendable {
         health.inFlight = all.reduce(0) { $0 + $1.inFlight }
         health.failuresInRow += control.failuresInRow
         return health
+    }
+
+    /// The version of the protocol that a node was spoken to last on a connection of this class; the lowest of this build
+    /// before the first.
+    package func version(of node: NodeID, _ traffic: Traffic) -> UInt8 {
+        let peer = state.withLock { $0.peers[node] }
+        return peer?.lanes[Int(traffic.rawValue)].pulse.version ?? Self.versions.lowerBound
     }
 
     var peers: [Peer] { state.withLock { Array($0.peers.values) } }

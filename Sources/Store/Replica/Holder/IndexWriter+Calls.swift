@@ -7,7 +7,7 @@ extension IndexWriter {
         case .commit(let row): return try commit(row, isRepair: false)
         case .prepare(let address, let predecessor, let ballot): return try prepare(address, predecessor, ballot)
         case .accept(let row, let predecessor, let ballot): return try accept(row, predecessor, ballot)
-        case .look, .fetch, .scan: return .refused(.invalid)
+        case .look, .newest, .fetch, .scan: return .refused(.invalid)
         }
     }
 
@@ -94,7 +94,7 @@ extension ReplicaRequest {
     /// The key that it is about; nil: a range of keys.
     var address: RowAddress? {
         switch self {
-        case .look(let address, _, _), .prepare(let address, _, _), .fetch(let address, _): address
+        case .look(let address, _, _), .newest(let address, _), .prepare(let address, _, _), .fetch(let address, _): address
         case .commit(let row), .accept(let row, _, _): row.address
         case .scan: nil
         }
@@ -104,7 +104,7 @@ extension ReplicaRequest {
     var isGrowing: Bool {
         switch self {
         case .commit(let row), .accept(let row, _, _): row.record.kind == .object
-        case .look, .prepare, .fetch, .scan: false
+        case .look, .newest, .prepare, .fetch, .scan: false
         }
     }
 
