@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A bucket is sent from a mesh of three to another store while nodes of both are killed, then both
-# ways between two meshes. MESHD and CHAOS name other programs than the release build's.
+# ways between two meshes, then between two of one node each, where what loses stays a version. MESHD and CHAOS name other programs than the release build's.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -13,3 +13,4 @@ fi
 
 "$CHAOS" replicate --meshd "$MESHD" --seconds 15
 "$CHAOS" replicate --meshd "$MESHD" --seconds 15 --targets 3 --both-ways
+"$CHAOS" replicate --meshd "$MESHD" --seconds 10 --nodes 1 --targets 1 --both-ways --versioned

@@ -21,6 +21,9 @@ struct ReplicateCommand: AsyncParsableCommand {
     @Flag(help: "Rules in both directions, and clients on both sides.")
     var bothWays = false
 
+    @Flag(help: "Versioning on both sides: every acknowledged write has to be a version in the end, also those that lost.")
+    var versioned = false
+
     @Flag(inversion: .prefixedNo, help: "Kill a node of each side, over and over.")
     var kills = true
 
@@ -32,12 +35,13 @@ struct ReplicateCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let ways = bothWays ? "both ways" : "one way"
+        let ways = (bothWays ? "both ways" : "one way") + (versioned ? ", with versions" : "")
         try await Run.judge(options, "\(nodes) nodes to \(targets), \(ways), \(seconds) s, kills: \(kills)") { run in
             let trial = ReplicationTrial(
                 nodes: (nodes, targets),
                 seconds: seconds,
                 isBothWays: bothWays,
+                isVersioned: versioned,
                 kills: kills,
                 run
             )

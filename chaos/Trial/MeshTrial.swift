@@ -194,15 +194,11 @@ struct MeshTrial: Sendable {
             await session.close()
             guard made.status == 200 else { throw HTTPFailure.malformed("create \(bucket): \(made.text)") }
         }
-        let target = "/\(Self.versionedBucket)?versioning"
-        let text = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
         let session = S3Session(nodes[nodes.count - 1].target, on: run.group)
-        let set = try await session.send(
-            HTTPRequest(method: .PUT, target: target, body: .bytes(ByteBuffer(string: text)))
-        )
+        let set = try await session.enableVersioning(Self.versionedBucket)
         await session.close()
         guard set.status == 200 else { throw HTTPFailure.malformed("versioning: \(set.status) \(set.text)") }
-        for node in nodes { try await awaitVersioning(target, node) }
+        for node in nodes { try await awaitVersioning("/\(Self.versionedBucket)?versioning", node) }
     }
 
     /// A setting of a bucket is known everywhere within seconds, not at once.

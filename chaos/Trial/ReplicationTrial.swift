@@ -1,9 +1,11 @@
 import Foundation
+import Mesh
 import NIOCore
 import NIOHTTP1
+import Synchronization
 
 /// Two meshes and a replication rule between them, under load and kills.
-struct ReplicationTrial: Sendable {
+final class ReplicationTrial: Sendable {
     private static let bucket = "copied"
     private static let clients = 4
     private static let keysEach = 40
@@ -14,18 +16,28 @@ struct ReplicationTrial: Sendable {
     private let nodes: (source: Int, target: Int)
     private let seconds: Int
     private let isBothWays: Bool
+    private let isVersioned: Bool
     private let kills: Bool
     private let run: Run
     private let source: Cluster
     private let target: Cluster
     private let course: Course
+    /// What was acknowledged.
+    private let writes = Mutex<Set<Write>>([])
+
+    private struct Write: Hashable {
+        let side: Int
+        let key: String
+        let tag: String
+    }
 
     var clusters: [Cluster] { [source, target] }
 
-    init(nodes: (Int, Int), seconds: Int, isBothWays: Bool, kills: Bool, _ run: Run) {
+    init(nodes: (Int, Int), seconds: Int, isBothWays: Bool, isVersioned: Bool, kills: Bool, _ run: Run) {
         self.nodes = nodes
         self.seconds = seconds
         self.isBothWays = isBothWays
+        self.isVersioned = isVersioned
         self.kills = kills
         self.run = run
         func cluster(_ name: String, _ network: Network) -> Cluster {
@@ -47,7 +59,8 @@ struct ReplicationTrial: Sendable {
             try FileManager.default.createDirectory(atPath: cluster.folder, withIntermediateDirectories: true)
             try await cluster.start(nodes: count)
             let session = S3Session(cluster.nodes[0].target, on: run.group)
-            let made = try await session.createBucket(Self.bucket)
+            var made = try await session.createBucket(Self.bucket)
+            if made.status == 200, isVersioned { made = try await session.enableVersioning(Self.bucket) }
             await session.close()
             guard made.status == 200 else { throw HTTPFailure.malformed("create a bucket: \(made.text)") }
         }
@@ -57,7 +70,7 @@ struct ReplicationTrial: Sendable {
         if isBothWays { try await rule(from: target, to: source) }
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             if kills {
-                for cluster in clusters { tasks.addTask { try await kill(in: cluster) } }
+                for cluster in clusters { tasks.addTask { try await self.kill(in: cluster) } }
             }
             try await load(millis: seconds * 1_000, turn: 1)
             course.end()
@@ -68,6 +81,7 @@ struct ReplicationTrial: Sendable {
         // What came by one rule may have gone on by the other.
         if isBothWays { try await catchUp(source) }
         try await compare()
+        if isVersioned { try await findWrites() }
         for cluster in clusters { try await Ending(cluster: cluster, verdict: run.verdict).judge() }
     }
 
@@ -96,7 +110,7 @@ struct ReplicationTrial: Sendable {
                 for number in 0..<Self.clients {
                     // No two of all clients write the same bytes.
                     let client = (turn * 2 + side) * Self.clients + number
-                    tasks.addTask { await work(client, side, cluster, until: end) }
+                    tasks.addTask { await self.work(client, side, cluster, until: end) }
                 }
             }
         }
@@ -136,7 +150,13 @@ struct ReplicationTrial: Sendable {
                 )
             }
             // What a killed node answers does not matter here: what counts is that both sides agree in the end.
-            if let answer, answer.status < 300 { run.verdict.count("acknowledged") }
+            if let answer, answer.status < 300 {
+                run.verdict.count("acknowledged")
+                // A deletion has none.
+                if isVersioned, let tag = answer.headers.first(name: "etag") {
+                    writes.withLock { _ = $0.insert(Write(side: side, key: key, tag: tag)) }
+                }
+            }
             try? await Task.sleep(for: .milliseconds(Int.random(in: 0..<20, using: &random)))
         }
         await session?.close()
@@ -215,6 +235,45 @@ struct ReplicationTrial: Sendable {
             )
         }
         for session in sessions { await session.close() }
+    }
+
+    /// Of two that both sides wrote the newer one wins. The other one is no less acknowledged: it has to be a version where
+    /// it was written.
+    private func findWrites() async throws {
+        let known = writes.withLock { $0 }
+        run.verdict.check(!known.isEmpty, "no write was acknowledged: nothing was tried")
+        for (side, cluster) in clusters.enumerated() {
+            let found = try await versions(of: cluster)
+            for write in known where write.side == side {
+                run.verdict.check(
+                    found[write.key]?.contains(write.tag) == true,
+                    "\(write.key) was acknowledged as \(write.tag) on side \(side), where it is no version any more"
+                )
+            }
+            run.verdict.count("versions", found.values.reduce(0) { $0 + $1.count })
+        }
+        run.verdict.count("writes found", known.count)
+    }
+
+    /// Key by key the tags of all versions, by way of the last node.
+    private func versions(of cluster: Cluster) async throws -> [String: Set<String>] {
+        let session = S3Session(cluster.nodes[cluster.nodes.count - 1].target, on: run.group)
+        var found: [String: Set<String>] = [:]
+        var marker: String? = ""
+        while let after = marker {
+            let answer = try await session.send(HTTPRequest(method: .GET, target: "/\(Self.bucket)?versions\(after)"))
+            guard answer.status == 200 else { throw HTTPFailure.malformed("list versions: \(answer.text)") }
+            let page = XMLText(answer.text)
+            for entry in page.elements("Version") {
+                if let key = entry.first("Key"), let tag = entry.first("ETag") { found[key, default: []].insert(tag) }
+            }
+            marker = page.first("NextKeyMarker").map { key in
+                let version = page.first("NextVersionIdMarker").map { "&version-id-marker=\($0)" } ?? ""
+                return "&key-marker=\(PercentCoding.encode(key, keepSlash: false))\(version)"
+            }
+        }
+        await session.close()
+        return found
     }
 
     private static func described(_ answer: HTTPResponse) -> String {

@@ -12,6 +12,13 @@ extension S3Session {
         try await send(HTTPRequest(method: .PUT, target: "/\(bucket)"))
     }
 
+    func enableVersioning(_ bucket: String) async throws(HTTPFailure) -> HTTPResponse {
+        let text = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+        return try await send(
+            HTTPRequest(method: .PUT, target: "/\(bucket)?versioning", body: .bytes(ByteBuffer(string: text)))
+        )
+    }
+
     func put(
         _ bucket: String,
         _ key: String,
