@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A bucket is sent from a mesh of three to another store while nodes of both are killed, then both
-# ways between two meshes, then between two of one node each, where what loses stays a version. MESHD and CHAOS name other programs than the release build's.
+# A bucket is sent from a mesh of three to another store while nodes of both are killed, then both ways between two meshes,
+# then between two of one node each, where what loses stays a version. MESHD and CHAOS name other programs than the release
+# build's.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

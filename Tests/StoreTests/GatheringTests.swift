@@ -35,11 +35,11 @@ import Testing
         #expect(gathering.windowNanos(behind: 9) == 0)
     }
 
-    @Test("the kernel counts how long a thread waited")
-    func delay() {
-        let delay = RunDelay()
-        let before = delay.nanos()
-        Clock.sleep(nanos: 1_000)
-        if let before { #expect(delay.nanos() ?? 0 >= before) }
-    }
+    @Test(
+        "of the kernel's three numbers the second is how long a thread waited",
+        arguments: [
+            ("12 34 5\n", 34), ("12 34", 34), ("12 34\n", 34), ("12", nil), ("", nil), ("a b c\n", nil),
+        ] as [(String, UInt64?)]
+    )
+    func delay(_ line: String, _ nanos: UInt64?) { #expect(RunDelay.nanos(of: Array(line.utf8)) == nanos) }
 }

@@ -21,7 +21,7 @@ struct ReplicateCommand: AsyncParsableCommand {
     @Flag(help: "Rules in both directions, and clients on both sides.")
     var bothWays = false
 
-    @Flag(help: "Versioning on both sides: every acknowledged write has to be a version in the end, also those that lost.")
+    @Flag(help: "Versioning on both sides: every acknowledged write has to be a version in the end.")
     var versioned = false
 
     @Flag(inversion: .prefixedNo, help: "Kill a node of each side, over and over.")

@@ -152,7 +152,7 @@ final class ReplicationTrial: Sendable {
             // What a killed node answers does not matter here: what counts is that both sides agree in the end.
             if let answer, answer.status < 300 {
                 run.verdict.count("acknowledged")
-                // A deletion has none.
+                // The answer to a deletion has no tag.
                 if isVersioned, let tag = answer.headers.first(name: "etag") {
                     writes.withLock { _ = $0.insert(Write(side: side, key: key, tag: tag)) }
                 }

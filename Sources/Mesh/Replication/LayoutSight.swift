@@ -4,6 +4,8 @@ internal import Swim
 /// Who holds what, as one look saw it.
 struct LayoutSight: Sendable {
     let own: NodeID
+    /// This node holds everything, and decides alone.
+    let isSole: Bool
     /// Those with the bytes of a key, in the order of their slots: they work at it.
     let keepers: @Sendable (RowAddress) -> [NodeID]
     /// All that have its rows, and so its entry.
@@ -20,6 +22,7 @@ extension Coordinator {
         guard layout.member(own) != nil else { return nil }
         return LayoutSight(
             own: own,
+            isSole: layout.isSole == own,
             keepers: { [weak self] address in self?.holders(of: address, layout).keepers ?? [] },
             everyone: { [weak self] address in self?.holders(of: address, layout).everyone ?? [] },
             isUsable: isUsable

@@ -1,7 +1,5 @@
-package import Store
-
-/// Where an object comes from that another store sent: who has had it, and when it was written first. It goes along in a
-/// header, is kept with the object, and so keeps rules from sending anything in circles.
+/// Where an object comes from that another store sent: who has had it, when it was written first, and where it is in its
+/// sender's order. It goes along in a header, is kept with the object, and so keeps rules from sending anything in circles.
 package struct ReplicationOrigin: Hashable, Sendable {
     /// The header that carries it.
     package static let header: StaticString = "x-mesh-replica"
@@ -10,25 +8,16 @@ package struct ReplicationOrigin: Hashable, Sendable {
     /// Buckets on the way of an object.
     package static let pathMax = 8
     private static let textMax = 1_024
-    private static let orderedMillis: UInt64 = 10_000
+    /// By how much something may be older than what came the same way, if its sender tells no order: clocks of one mesh
+    /// differ.
+    private static let unorderedMillisMax: UInt64 = 10_000
 
     /// Milliseconds since 1970, by the clock of the mesh that it was written to.
     package let millis: UInt64
     /// The places that have had it (`place`), the first one first.
     package let path: [String]
-    /// By the last one of them, among all that it sends of the key; nil: a build that did not say so.
+    /// Where this is among all that the last store of `path` sends of the key; nil: its build does not tell.
     package let order: Order?
-
-    /// The place of a change in the order of its key, in one bucket: names of buckets come again, their numbers do not.
-    package struct Order: Hashable, Sendable {
-        package let bucket: UInt64
-        package let stamp: Stamp
-
-        package init(bucket: UInt64, stamp: Stamp) {
-            self.bucket = bucket
-            self.stamp = stamp
-        }
-    }
 
     package init(millis: UInt64, path: [String], order: Order? = nil) {
         self.millis = millis
@@ -68,7 +57,7 @@ package struct ReplicationOrigin: Hashable, Sendable {
     }
 
     /// The same for the next one that gets it.
-    package func passing(_ place: String, _ order: Order?) -> ReplicationOrigin {
+    package func passing(through place: String, at order: Order?) -> ReplicationOrigin {
         ReplicationOrigin(millis: millis, path: path + [place], order: order)
     }
 
@@ -81,29 +70,13 @@ package struct ReplicationOrigin: Hashable, Sendable {
     /// Who sends what it sent before has put its own writes in order, by more than clocks; what comes behind a later one
     /// was on the wire while its sender died. A sender that does not tell its order is believed, unless it is much older.
     package func isSuperseded(by known: ReplicationOrigin) -> Bool {
+        if known.path.last == path.last, let order, let knownOrder = known.order, order.scope == knownOrder.scope {
+            return order.stamp < knownOrder.stamp
+        }
         if known.path == path {
-            if let order, let knownOrder = known.order, order.bucket == knownOrder.bucket {
-                return order.stamp < knownOrder.stamp
-            }
-            return known.millis > Self.orderedMillis && known.millis - Self.orderedMillis > millis
+            return known.millis > Self.unorderedMillisMax && known.millis - Self.unorderedMillisMax > millis
         }
         if known.millis != millis { return known.millis > millis }
         return (known.path.first ?? "") > (path.first ?? "")
-    }
-}
-
-extension ReplicationOrigin.Order {
-    /// `bucket.t.w.q`, each in hexadecimal.
-    var text: String {
-        [bucket, stamp.t, stamp.w, UInt64(stamp.q)].map { String($0, radix: 16) }.joined(separator: ".")
-    }
-
-    /// Nil for what no `text` gave.
-    init?(text: Substring) {
-        let words = text.split(separator: ".", omittingEmptySubsequences: false)
-        let numbers = words.compactMap { UInt64($0, radix: 16) }
-        guard words.count == 4, numbers.count == 4, let q = UInt32(exactly: numbers[3]) else { return nil }
-        self.init(bucket: numbers[0], stamp: Stamp(t: numbers[1], w: numbers[2], q: q))
-        guard self.text == text else { return nil }
     }
 }

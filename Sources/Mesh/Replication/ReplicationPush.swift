@@ -21,6 +21,8 @@ struct ReplicationPush: Sendable {
     /// What the bucket is called among all, and what the target is.
     let ownPlace: String
     let targetPlace: String?
+    /// Of a node that is alone; nil: there are others.
+    let soleStore: UInt64?
 
     /// What counts is how the key is when this returns: it is looked at again behind each sending, because somebody else
     /// may have sent something newer in between.
@@ -67,8 +69,11 @@ struct ReplicationPush: Sendable {
         guard let attributes = ObjectAttributes(encoded: record.attributes),
             let tags = TagSet(encoded: record.tags)
         else { throw .source("its attributes are of an unknown form") }
-        // By nothing but the row: whoever looks at it here, to compare it with what the target has, says the same.
-        let origin = attributes.origin ?? ReplicationOrigin(millis: record.changedMillis, path: [])
+        // By nothing but the row: whoever looks at it here, to compare it with what the target has, says the same. What came
+        // up again because something newer was removed is as new as that removal.
+        let uncoveredMillis = entry.stamp > record.stamp ? entry.changedMillis : 0
+        let origin =
+            attributes.origin ?? ReplicationOrigin(millis: max(record.changedMillis, uncoveredMillis), path: [])
         guard mayGo(origin) else { return .nothing }
         let body: BodySource?
         do {
@@ -80,7 +85,7 @@ struct ReplicationPush: Sendable {
             md5: record.etag.parts == 0 ? record.etag.md5 : nil,
             headers: rule.copiesMetadata ? attributes.described : attributes.describedByType,
             tagging: rule.copiesMetadata && !tags.tags.isEmpty ? tags.header : nil,
-            origin: origin.passing(ownPlace, order(max(record.stamp, entry.stamp)))
+            origin: origin.passing(through: ownPlace, at: order(max(record.stamp, entry.stamp), entry))
         ) { [inline = found.inlineBody] offset, limit in
             if let body { return try await body.read(at: offset, limit: limit) }
             let bytes = inline ?? ByteBuffer()
@@ -92,9 +97,11 @@ struct ReplicationPush: Sendable {
         return .sent(bytes: record.size)
     }
 
-    /// The stamp of the newest row that is known of the key, also where that only uncovers an older version.
-    private func order(_ stamp: Stamp) -> ReplicationOrigin.Order {
-        ReplicationOrigin.Order(bucket: rule.bucket.rawValue, stamp: stamp)
+    /// By the stamp of the newest row that is known of the key, also where that only uncovers an older version. A store
+    /// that is alone keeps no such row, but counts its transactions.
+    private func order(_ stamp: Stamp, _ entry: OutboxEntry) -> ReplicationOrigin.Order {
+        guard let soleStore else { return ReplicationOrigin.Order(scope: rule.bucket.rawValue, stamp: stamp) }
+        return ReplicationOrigin.Order(scope: soleStore, stamp: Stamp(t: entry.sequence, w: 0, q: 0))
     }
 
     private func delete(_ entry: OutboxEntry) async throws(ReplicationFailure) -> Result {
@@ -103,7 +110,7 @@ struct ReplicationPush: Sendable {
         let name = name(entry.key)
         // Two that delete for each other would never end.
         guard try await target.look(name) != nil else { return .nothing }
-        try await target.delete(name, origin.passing(ownPlace, order(entry.stamp)))
+        try await target.delete(name, origin.passing(through: ownPlace, at: order(entry.stamp, entry)))
         return .deleted
     }
 }

@@ -105,7 +105,8 @@ final class ReplicationWorker: Sendable {
             coordinator: around.coordinator,
             target: target,
             ownPlace: try await around.place(rule.bucket),
-            targetPlace: place
+            targetPlace: place,
+            soleStore: layout.isSole ? around.store.storeID : nil
         )
         let foundWork = try await pass(push, layout)
         state.withLock { state in

@@ -15,9 +15,9 @@ package final class Replicator: Sendable {
     private let settings = ReplicationCourse.Settings()
     private let state = Mutex<[UInt64: ReplicationWorker]>([:])
     /// How many keys are being queued once more.
-    private let again = Atomic<Int>(0)
+    private let queueing = Atomic<Int>(0)
     /// Whoever may write can ask for it: more at once are told to come again.
-    private static let againMax = 256
+    private static let queueingMax = 256
 
     /// - Parameters:
     ///   - meshPrefix: what the mesh is called; throws while it is not known.
@@ -98,29 +98,35 @@ package final class Replicator: Sendable {
     /// Tries again at once what rests.
     package func hurry(_ rule: UInt64) { state.withLock { $0[rule] }?.hurry() }
 
-    /// Queues a row for all rules of its bucket once more: a target has shown that it has something older. Nil: there are
-    /// none. False: whoever is to work at it did not take it, and the target has to be told to come again.
+    /// Queues a row for all rules of its bucket once more: the other store has shown that it has something older. True also
+    /// where no rule wants it. False: the holder that works at the key did not take it, or too many are being queued, and
+    /// the other store has to be told to come again.
     package func sendAgain(_ record: Record) async -> Bool {
         let feeds = rules.all().map(\.feed).filter { $0.covers(record) && $0.wants(record) }
         guard !feeds.isEmpty else { return true }
-        guard let layout = around.layout(), again.add(1, ordering: .relaxed).newValue <= Self.againMax else { return false }
-        defer { again.subtract(1, ordering: .relaxed) }
+        guard let layout = around.layout() else { return false }
+        let count = queueing.add(1, ordering: .relaxed).newValue
+        defer { queueing.subtract(1, ordering: .relaxed) }
+        guard count <= Self.queueingMax else { return false }
         let keepers = layout.keepers(RowAddress(record.bucket, record.key))
         let usable = keepers.filter { $0 == layout.own || layout.isUsable($0) }
         let entry = OutboxEntry(record, askedMicros: WallClock.unixMicros)
         var isTaken = true
         for feed in feeds {
             let takers = await withTaskGroup(of: NodeID?.self) { tasks in
-                for node in usable { tasks.addTask { await self.queue(entry, feed.id, with: node) ? node : nil } }
-                return await tasks.reduce(into: Set()) { $0.formUnion([$1].compactMap(\.self)) }
+                for node in usable {
+                    tasks.addTask { await self.queue(entry, feed.id, with: node, own: layout.own) ? node : nil }
+                }
+                return await tasks.reduce(into: Set()) { if let node = $1 { $0.insert(node) } }
             }
+            // The first one is whom `ReplicationCourse.duty` lets work, now or when those before it were away long enough.
             isTaken = isTaken && usable.first.map(takers.contains) == true
         }
         return isTaken
     }
 
-    private func queue(_ entry: OutboxEntry, _ feed: UInt64, with node: NodeID) async -> Bool {
-        guard node == around.layout()?.own else {
+    private func queue(_ entry: OutboxEntry, _ feed: UInt64, with node: NodeID, own: NodeID) async -> Bool {
+        guard node == own else {
             return await around.tell(node, .asked, OutboxNotice(feed: feed, [entry]))?.isDone == true
         }
         do { return try await around.store.queueAgain([entry], into: feed) } catch { return false }

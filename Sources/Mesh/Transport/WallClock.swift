@@ -1,6 +1,7 @@
 internal import Glibc
 
-/// The time of day, for people, files and expiries; no rule of the protocol rests on it.
+/// The time of day, for people, files and expiries, and to tell apart when somebody asked that a key is sent once more
+/// (`OutboxEntry.askedMicros`).
 enum WallClock {
     static var unixMicros: UInt64 {
         var time = timespec()

@@ -67,7 +67,7 @@ extension ReplicaRequest: WireValue {
 
     /// As an older build reads it.
     func understood(by version: UInt8) -> ReplicaRequest {
-        if case .newest(let address, _) = self, version < 2 { return .look(address, .current, .stamps) }
+        if case .newest(let address, _) = self, version < Links.newestSince { return .look(address, .current, .stamps) }
         return self
     }
 

@@ -15,10 +15,12 @@ struct RunDelay: ~Copyable {
         guard file >= 0 else { return nil }
         return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 96) { bytes in
             let count = pread(file, bytes.baseAddress, bytes.count, 0)
-            guard count > 0 else { return nil }
-            let words = bytes[..<count].split(whereSeparator: { $0 == UInt8(ascii: " ") })
-            guard words.count >= 2 else { return nil }
-            return UInt64(String(decoding: words[1], as: UTF8.self))
+            return count > 0 ? Self.nanos(of: bytes[..<count]) : nil
         }
+    }
+
+    static func nanos(of line: some Collection<UInt8>) -> UInt64? {
+        let words = line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }
+        return words.count < 2 ? nil : UInt64(String(decoding: words[1], as: UTF8.self))
     }
 }

@@ -216,9 +216,10 @@ enum SmallRows {
         row.stamp(entry.stamp)
         row.number(entry.changedMillis)
         row.counted(entry.deletion)
-        row.number(entry.askedMicros)
         row.number(entry.sequence)
         row.number(entry.queuedMillis)
+        // Builds before this one read those that nobody asked for.
+        if entry.askedMicros > 0 { row.number(entry.askedMicros) }
         row.seal(seed: seed(.entry, entry.key.bytes) ^ feed)
         return row.bytes
     }
@@ -226,14 +227,18 @@ enum SmallRows {
     static func entry(_ feed: UInt64, _ key: Key, _ bytes: UnsafeRawBufferPointer) throws(Malformed) -> OutboxEntry {
         var row = try ByteScanner(sealed: bytes, seed: seed(.entry, key.bytes) ^ feed)
         let stamp = try row.stamp()
+        let changedMillis: UInt64 = try row.number()
+        let deletion = try row.counted()
+        let sequence: UInt64 = try row.number()
+        let queuedMillis: UInt64 = try row.number()
         let entry = OutboxEntry(
             key: key,
             stamp: stamp,
-            changedMillis: try row.number(),
-            deletion: try row.counted(),
-            askedMicros: try row.number(),
-            sequence: try row.number(),
-            queuedMillis: try row.number()
+            changedMillis: changedMillis,
+            deletion: deletion,
+            askedMicros: row.remaining > 0 ? try row.number() : 0,
+            sequence: sequence,
+            queuedMillis: queuedMillis
         )
         try row.end()
         return entry

@@ -55,13 +55,15 @@ package struct OutboxEntry: Hashable, Sendable {
     package let key: Key
     /// Of the newest row of the key that was queued.
     package let stamp: Stamp
-    /// When that row was written, wherever it was and whenever it came here: milliseconds since 1970.
+    /// When that row was written, wherever it was and whenever it came here: milliseconds since 1970. 0 where only tags
+    /// changed: the object is as old as before.
     package let changedMillis: UInt64
     /// What a row that deletes the key carries; empty for any other.
     package let deletion: [UInt8]
     /// When somebody asked last that the key is sent though no row of it changed: microseconds since 1970, 0: nobody did.
-    /// Who settles an entry has settled what was asked up to then, as it has settled rows up to `stamp`.
-    package let askedMicros: UInt64
+    /// Who settles an entry has settled what was asked up to then, as it has settled rows up to `stamp`. By the clock of the
+    /// node that was asked, and above what waits already.
+    package private(set) var askedMicros: UInt64
     /// The transaction that queued it last: whoever settles it settles what that one saw. Of this store alone.
     package let sequence: UInt64
     /// When it was queued here first: milliseconds since 1970.
@@ -85,17 +87,39 @@ package struct OutboxEntry: Hashable, Sendable {
         self.queuedMillis = queuedMillis
     }
 
-    /// Whether it says at least what another one does.
-    func covers(_ other: OutboxEntry) -> Bool { stamp >= other.stamp && askedMicros >= other.askedMicros }
-
     /// For a row of the index.
     package init(_ record: Record, askedMicros: UInt64 = 0) {
         self.init(
             key: record.key,
             stamp: record.stamp,
-            changedMillis: record.changedMillis,
+            changedMillis: record.kind == .retag ? 0 : record.changedMillis,
             deletion: record.kind.isDeletion ? record.attributes : [],
             askedMicros: askedMicros
+        )
+    }
+
+    /// Whether it says at least what another one does.
+    package func covers(_ other: OutboxEntry) -> Bool { stamp >= other.stamp && askedMicros >= other.askedMicros }
+
+    /// The same, asked for at another time.
+    func asked(_ micros: UInt64) -> OutboxEntry {
+        var entry = self
+        entry.askedMicros = micros
+        return entry
+    }
+
+    /// What waits when something more is queued under the key of one that waits already: it keeps its place in time, and of
+    /// both rows what the newer one says.
+    package func merged(into waiting: OutboxEntry?, sequence: UInt64, nowMillis: UInt64) -> OutboxEntry {
+        let newer = waiting.flatMap { $0.stamp > stamp ? $0 : nil } ?? self
+        return OutboxEntry(
+            key: key,
+            stamp: newer.stamp,
+            changedMillis: newer.changedMillis,
+            deletion: newer.deletion,
+            askedMicros: max(askedMicros, waiting?.askedMicros ?? 0),
+            sequence: sequence,
+            queuedMillis: waiting?.queuedMillis ?? nowMillis
         )
     }
 }

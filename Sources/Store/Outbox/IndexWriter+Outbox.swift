@@ -9,27 +9,30 @@ extension IndexWriter {
         }
     }
 
-    /// Queues the key of a row that a store alone takes away, or changes in place, now.
+    /// Queues the key of a row that a store alone takes away now.
     func enqueueRemoval(of record: Record, _ deletion: [UInt8]) throws {
+        try enqueueChange(of: record, changedMillis: nowMillis, deletion)
+    }
+
+    /// Queues the key of a row whose tags a store alone changes in place.
+    func enqueueRetag(of record: Record) throws { try enqueueChange(of: record, changedMillis: 0, []) }
+
+    /// Behind the row itself, which is on the wire perhaps: in a mesh the change would be a row of its own.
+    private func enqueueChange(of record: Record, changedMillis: UInt64, _ deletion: [UInt8]) throws {
         guard !pending.feeds.isEmpty, record.bucket.space == .object else { return }
-        let entry = OutboxEntry(key: record.key, stamp: record.stamp, changedMillis: nowMillis, deletion: deletion)
+        let entry = OutboxEntry(
+            key: record.key,
+            stamp: record.stamp.successor,
+            changedMillis: changedMillis,
+            deletion: deletion
+        )
         for kept in pending.feeds.values where kept.feed.covers(record) { try enqueue(kept.feed.id, entry) }
     }
 
-    /// Queues a key. One that waits already has changed once more: it keeps its place in time, and of both rows what the
-    /// newer one says.
+    /// Queues a key, or once more one that waits already.
     private func enqueue(_ feed: UInt64, _ fresh: OutboxEntry) throws {
         let waiting = try entry(feed, fresh.key)
-        let newer = waiting.flatMap { $0.stamp > fresh.stamp ? $0 : nil } ?? fresh
-        let entry = OutboxEntry(
-            key: fresh.key,
-            stamp: newer.stamp,
-            changedMillis: newer.changedMillis,
-            deletion: newer.deletion,
-            askedMicros: max(fresh.askedMicros, waiting?.askedMicros ?? 0),
-            sequence: pending.counters.sequence + 1,
-            queuedMillis: waiting?.queuedMillis ?? nowMillis
-        )
+        let entry = fresh.merged(into: waiting, sequence: pending.counters.sequence + 1, nowMillis: nowMillis)
         let before = rows.changes
         try rows.putEntry.bind(1, Int64(bitPattern: feed)).bind(2, entry.key.bytes)
             .bind(3, SmallRows.encode(entry, feed: feed)).run()
@@ -67,8 +70,11 @@ extension IndexWriter {
         guard pending.feeds[feed] != nil else { return nil }
         var fresh = 0
         for offered in entries {
-            if !isAsked, let waiting = try entry(feed, offered.key), waiting.covers(offered) { continue }
-            try enqueue(feed, offered)
+            let waiting = try entry(feed, offered.key)
+            if !isAsked, let waiting, waiting.covers(offered) { continue }
+            // Who asks later may have the slower clock.
+            let askedMicros = isAsked ? max(offered.askedMicros, (waiting?.askedMicros ?? 0) + 1) : offered.askedMicros
+            try enqueue(feed, offered.asked(askedMicros))
             fresh += 1
         }
         return fresh

@@ -18,7 +18,7 @@ package struct ReplicaCall: Sendable {
 package enum ReplicaRequest: Sendable {
     /// What the holder has of a key. Changes nothing.
     case look(RowAddress, VersionSelector, LookDepth)
-    /// The same as `.look(_, .current, .stamps)` if any row of the key may be stamped at this time or later; else an empty
+    /// The same as `.look(_, .current, .stamps)` if any row of the key may be stamped at this time (`Stamp.t`) or later; else an empty
     /// view: the query phase of a blind write, whose stamp is no lower anyhow. Changes nothing.
     case newest(RowAddress, from: UInt64)
     /// Takes a row that is decided: a blind write, a decided conditional one, a repair. Later rows win, whatever the

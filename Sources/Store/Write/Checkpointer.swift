@@ -18,8 +18,8 @@ final class Checkpointer: Sendable {
     private let thread: StoreThread
     private let isBehind = Flag()
     private let frames: Gauge
-    /// How long the log was when the last pass was asked for. Of the committer's thread.
-    private let asked = Gauge()
+    /// Frames in the log when the last pass was asked for; touched by the committer's thread alone.
+    private let framesAtPass = Gauge()
 
     init(index: String, _ condition: Condition) throws {
         let bell = bell
@@ -46,11 +46,11 @@ final class Checkpointer: Sendable {
     }
 
     /// The committer's log has grown. Called on its thread.
-    func committed(_ database: Database) {
-        let (now, before) = (frames.value, asked.value)
+    func committed() {
+        let (now, before) = (frames.value, framesAtPass.value)
         // A log that is shorter than it was has begun anew.
         guard now > Self.softFrames, now < before || now >= before + Self.passFrames else { return }
-        asked.value = now
+        framesAtPass.value = now
         bell.ring()
     }
 

@@ -159,7 +159,7 @@ private final class CommitterRun {
                 around.metrics.commits.add(UInt64(batch.count))
                 around.metrics.batches.add(1)
                 around.metrics.syncs.add(1)
-                around.checkpointer.committed(writer.database)
+                around.checkpointer.committed()
             }
         } catch {
             let reason = refusal(error)

@@ -7,7 +7,7 @@
 struct Gathering {
     /// Whether threads wait for processors is looked at so often.
     static let lookNanos: UInt64 = 100_000_000
-    /// Fewer writes than this come from people who wait for each other.
+    /// A batch of fewer writes comes from a few clients that each wait for their answer: nobody else would join it.
     private static let batchMin = 3
     private static let windowNanos: UInt64 = 1_500_000
     /// One part in so many of the committer's time spent in the queue for a processor means that there are too few.

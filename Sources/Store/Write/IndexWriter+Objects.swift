@@ -189,7 +189,7 @@ extension IndexWriter {
         } else {
             try rewrite(shown)
         }
-        try enqueueRemoval(of: found.row.record, [])
+        try enqueueRetag(of: found.row.record)
         return .done(record: shown.record, removed: nil)
     }
 }

@@ -26,8 +26,8 @@ extension S3Exchange {
         case .take: break
         case .refuse: throw S3Error(.replicationLoop)
         case .refuseAndSend:
-            // Only who is told to go away by something that is on its way forgets its own.
-            if let record, await !face.sendAgain(record) { throw S3Error(.slowDown) }
+            // With this answer the sender settles its entry, so ours has to be queued before it.
+            if let record, await !face.sendAgain(record) { throw S3Error(.operationAborted) }
             throw S3Error(.replicationSuperseded)
         }
         guard let record, record.kind == .object else { return .absent }

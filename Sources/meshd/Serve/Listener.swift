@@ -18,10 +18,10 @@ struct Listener: Sendable {
     var tls: TLSContext?
     var connectionsMax: Int
     var idleTimeoutMillis: UInt64
-    /// Of the library that listens.
+    /// For the library that listens.
+    var serverLogger: Logger
+    /// For what the node itself has to say: a stop that takes long.
     var logger: Logger
-    /// Told when a stop takes long.
-    var complaints: Logger
 
     /// A service for connections that `face` serves itself, TLS included; `onBound` learns the port that was taken.
     func service<Face: ServerChildChannel>(
@@ -36,9 +36,9 @@ struct Listener: Sendable {
             ),
             onServerRunning: { channel in await onBound(Self.taken(requested, channel)) },
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
-            logger: logger
+            logger: serverLogger
         )
-        return Port(name: name, server: server, logger: complaints)
+        return NamedService(name: name, server: server, logger: logger)
     }
 
     /// A service that answers with `responder` until it is shut down; `onBound` learns the port that was taken.
@@ -62,13 +62,13 @@ struct Listener: Sendable {
                 availableConnectionsDelegate: MaximumAvailableConnections(connectionsMax)
             ),
             onServerRunning: { channel in await onBound(Self.taken(requested, channel)) },
-            logger: logger
+            logger: serverLogger
         )
-        return Port(name: name, server: application, logger: complaints)
+        return NamedService(name: name, server: application, logger: logger)
     }
 
-    /// A port that says so when it does not close: somebody's request does not end.
-    private struct Port: Service {
+    /// A listener that says so when it does not end: somebody's request does not.
+    private struct NamedService: Service {
         let name: String
         let server: any Service
         let logger: Logger

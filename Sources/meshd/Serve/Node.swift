@@ -362,16 +362,16 @@ final class Node: Sendable {
             tls: adminTLS,
             connectionsMax: settings.adminConnectionsMax,
             idleTimeoutMillis: settings.idleTimeoutMillis,
-            logger: serverLogger,
-            complaints: logger
+            serverLogger: serverLogger,
+            logger: logger
         )
         let s3 = Listener(
             name: "the S3 port",
             place: .address(settings.s3Listen),
             connectionsMax: settings.connectionsMax,
             idleTimeoutMillis: settings.idleTimeoutMillis,
-            logger: serverLogger,
-            complaints: logger
+            serverLogger: serverLogger,
+            logger: logger
         )
         var services: [any Service] = [
             adminListener.service(admin) { address in bound { $0.admin = address } }

@@ -82,14 +82,15 @@ import Testing
     func origins() throws {
         let origin = ReplicationOrigin(millis: 5, path: ["aa/one", "bb/two"])
         #expect(origin.text == "5 aa/one,bb/two" && ReplicationOrigin(text: origin.text) == origin)
-        let order = ReplicationOrigin.Order(bucket: 0x1F, stamp: Stamp(t: 10, w: .max, q: 3))
-        let passed = origin.passing("cc/three", order)
+        let order = ReplicationOrigin.Order(scope: 0x1F, stamp: Stamp(t: 10, w: .max, q: 3))
+        let passed = origin.passing(through: "cc/three", at: order)
         #expect(passed.path == ["aa/one", "bb/two", "cc/three"])
         #expect(passed.text == "5 aa/one,bb/two,cc/three 1f.a.ffffffffffffffff.3")
         #expect(ReplicationOrigin(text: passed.text) == passed)
         for wrong in [
             "", "5", "5 ", "x aa/b", "5 aa", "5 aa/b,", "5 /b", "5 a/", "5 a/b/c", "5 a/b c/d", "-1 a/b", "5  a/b",
-            "5 " + Array(repeating: "a/b", count: 9).joined(separator: ","), "5 a/\u{1}", "5 a/b 1.2.3", "5 a/b 1.2.3.4.5", "5 a/b 1.2.3.g", "5 a/b 1.2.3.ffffffffff", "5 a/b 01.2.3.4",
+            "5 " + Array(repeating: "a/b", count: 9).joined(separator: ","), "5 a/\u{1}", "5 a/b 1.2.3",
+            "5 a/b 1.2.3.4.5", "5 a/b 1.2.3.g", "5 a/b 1.2.3.ffffffffff", "5 a/b 01.2.3.4",
             "5 a/b +1.2.3.4", "5 a/b ", "5 a/b 1.2.3.4 x",
         ] { #expect(ReplicationOrigin(text: wrong) == nil, "\(wrong)") }
         var attributes = ObjectAttributes()
@@ -110,13 +111,17 @@ import Testing
 
     @Test("what comes the same way as what is there is in its sender's order, whatever clocks say")
     func ordered() {
-        func sent(_ millis: UInt64, _ stamp: UInt64, bucket: UInt64 = 1, path: [String] = ["aa/x"]) -> ReplicationOrigin {
-            let order = ReplicationOrigin.Order(bucket: bucket, stamp: Stamp(t: stamp, w: 0, q: 0))
+        func sent(_ millis: UInt64, _ stamp: UInt64, bucket: UInt64 = 1, path: [String] = ["aa/x"]) -> ReplicationOrigin
+        {
+            let order = ReplicationOrigin.Order(scope: bucket, stamp: Stamp(t: stamp, w: 0, q: 0))
             return ReplicationOrigin(millis: millis, path: path, order: order)
         }
         let known = sent(50_000, 7)
         #expect(!sent(1, 8).isSuperseded(by: known) && !sent(1, 7).isSuperseded(by: known))
         #expect(sent(60_000, 6).isSuperseded(by: known))
+        // It had come by way of another store before.
+        #expect(!sent(1, 8).isSuperseded(by: sent(50_000, 7, path: ["xx/x", "aa/x"])))
+        #expect(sent(60_000, 6, path: ["xx/x", "aa/x"]).isSuperseded(by: known))
         // A bucket of the same name, and somebody else: their stamps say nothing here.
         #expect(!sent(50_001, 6, bucket: 2).isSuperseded(by: known))
         #expect(!sent(50_001, 6, path: ["bb/x"]).isSuperseded(by: known))
@@ -135,7 +140,13 @@ import Testing
     @Test("notices of the outbox survive their road, and cut or long ones are refused")
     func notices() throws {
         let entries = (0..<3).map {
-            OutboxEntry(key: Key("k\($0)"), stamp: Stamp(t: UInt64($0), w: 2, q: 3), changedMillis: 4, deletion: [5], askedMicros: 6)
+            OutboxEntry(
+                key: Key("k\($0)"),
+                stamp: Stamp(t: UInt64($0), w: 2, q: 3),
+                changedMillis: 4,
+                deletion: [5],
+                askedMicros: 6
+            )
         }
         let notice = OutboxNotice(feed: 9, entries)
         #expect(try OutboxNotice(wire: notice.wireBytes) == notice)

@@ -117,6 +117,7 @@ import Testing
                     layout: {
                         LayoutSight(
                             own: ReplicationWorkerTests.own,
+                            isSole: false,
                             keepers: { _ in keepers },
                             everyone: { _ in keepers },
                             isUsable: { _ in true }

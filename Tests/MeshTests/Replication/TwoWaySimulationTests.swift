@@ -7,7 +7,8 @@ import Testing
 /// One key of two stores that send to each other, in virtual time. Clients write on both sides in the same moments, by
 /// clocks that differ, and a write may come to light long after it was stamped; what a rule brings is a change, and takes
 /// the successor of the stamp that it found. Each store has two holders with an outbox each. The first one that is up
-/// works at it; holders die and come back while something of theirs is on the wire, and notices between them get lost.
+/// works at it; holders die and come back while something of theirs is on the wire, and notices between them get lost. No
+/// disk is lost: that a notice leaves what was asked for later covers for that.
 private struct TwoWayWorld {
     /// A rule that is taken away.
     enum Mutant: CaseIterable {
@@ -32,16 +33,9 @@ private struct TwoWayWorld {
         var changedMillis: UInt64
     }
 
-    private struct Entry {
-        var stamp: UInt64
-        var changedMillis: UInt64
-        var askedMicros: UInt64 = 0
-        var sequence = 0
-    }
-
     private struct Holder {
-        var entry: Entry?
-        var sequence = 0
+        var entry: OutboxEntry?
+        var sequence: UInt64 = 0
         /// Nil: it is up.
         var upMillis: UInt64?
         /// Since when it is away, for the other one.
@@ -56,6 +50,8 @@ private struct TwoWayWorld {
         let place: String
         let skewMillis: UInt64
         var head: Object?
+        /// Of the newest row by its time, whichever is the head.
+        var raisedMillis: UInt64 = 0
         var holders = [Holder(), Holder()]
     }
 
@@ -64,19 +60,25 @@ private struct TwoWayWorld {
         var side: Int
         var holder: Int
         var life: Int
-        var entry: Entry
+        var entry: OutboxEntry
         /// What is on its way, as it is here.
         var object: Object
+    }
+
+    private enum Answer {
+        case taken
+        case refused
+        /// It has to come again.
+        case postponed
     }
 
     private enum Event {
         case surface(side: Int, Object)
         case arrive(Work, sent: Object)
-        /// Nil: it is in doubt whether the target has it.
-        case answer(Work, isTaken: Bool?)
+        case answer(Work, Answer)
         case settle(Work)
-        case notice(side: Int, holder: Int, Entry)
-        case hand(side: Int, holder: Int, Entry)
+        case notice(side: Int, holder: Int, OutboxEntry)
+        case hand(side: Int, holder: Int, OutboxEntry)
     }
 
     private static let loadMillis: UInt64 = 2_000
@@ -139,19 +141,31 @@ private struct TwoWayWorld {
     private mutating func put(_ object: Object, _ side: Int) {
         guard stores[side].head.map({ $0.stamp < object.stamp }) ?? true else { return }
         stores[side].head = object
+        stores[side].raisedMillis = max(stores[side].raisedMillis, object.changedMillis)
         for holder in 0..<2 {
-            queue(Entry(stamp: object.stamp, changedMillis: object.changedMillis), side, holder)
+            queue(Self.entry(object), side, holder)
         }
     }
 
-    private mutating func queue(_ fresh: Entry, _ side: Int, _ holder: Int) {
-        let waiting = stores[side].holders[holder].entry
+    private mutating func queue(_ fresh: OutboxEntry, _ side: Int, _ holder: Int) {
         stores[side].holders[holder].sequence += 1
-        stores[side].holders[holder].entry = Entry(
-            stamp: max(fresh.stamp, waiting?.stamp ?? 0),
-            changedMillis: max(fresh.changedMillis, waiting?.changedMillis ?? 0),
-            askedMicros: max(fresh.askedMicros, waiting?.askedMicros ?? 0),
-            sequence: stores[side].holders[holder].sequence
+        stores[side].holders[holder].entry = fresh.merged(
+            into: stores[side].holders[holder].entry,
+            sequence: stores[side].holders[holder].sequence,
+            nowMillis: now
+        )
+    }
+
+    private static let key = Key("k")
+
+    private static func stamp(_ t: UInt64) -> Stamp { Stamp(t: t, w: 0, q: 0) }
+
+    private static func entry(_ object: Object, askedMicros: UInt64 = 0) -> OutboxEntry {
+        OutboxEntry(
+            key: key,
+            stamp: stamp(object.stamp),
+            changedMillis: object.changedMillis,
+            askedMicros: askedMicros
         )
     }
 
@@ -192,14 +206,15 @@ private struct TwoWayWorld {
         guard !head.origin.path.contains(stores[1 - work.side].place) else { return end(work) }
         var origin = head.origin
         if mutant == .raisesTimes, origin.path.isEmpty {
-            origin = ReplicationOrigin(millis: max(origin.millis, work.entry.changedMillis), path: [])
+            let newest = stores[work.side].raisedMillis
+            origin = ReplicationOrigin(millis: max(origin.millis, newest), path: [])
         }
         var object = head
         let order = ReplicationOrigin.Order(
-            bucket: UInt64(work.side),
-            stamp: Stamp(t: max(head.stamp, work.entry.stamp), w: 0, q: 0)
+            scope: UInt64(work.side),
+            stamp: max(Self.stamp(head.stamp), work.entry.stamp)
         )
-        object.origin = origin.passing(stores[work.side].place, mutant == .knowsNoOrder ? nil : order)
+        object.origin = origin.passing(through: stores[work.side].place, at: mutant == .knowsNoOrder ? nil : order)
         sent += 1
         later(isOne(in: 4) ? 1_000 : 100, .arrive(work, sent: object))
     }
@@ -211,12 +226,12 @@ private struct TwoWayWorld {
         switch event {
         case .surface(let side, let object): put(object, side)
         case .arrive(let work, let object): arrive(work, object)
-        case .answer(let work, let isTaken):
+        case .answer(let work, let answer):
             guard isAlive(work) else { return }
             var work = work
-            if isTaken == nil {
+            if answer == .postponed {
                 stores[work.side].holders[work.holder].isBusy = false
-            } else if isTaken == true, let head = stores[work.side].head, head.stamp != work.object.stamp {
+            } else if answer == .taken, let head = stores[work.side].head, head.stamp != work.object.stamp {
                 work.object = head
                 begin(work)
             } else {
@@ -231,16 +246,12 @@ private struct TwoWayWorld {
             if !isOne(in: 5) { later(50, .notice(side: work.side, holder: 1 - work.holder, work.entry)) }
         case .notice(let side, let holder, let settled):
             guard stores[side].holders[holder].upMillis == nil, let waiting = stores[side].holders[holder].entry,
-                waiting.stamp <= settled.stamp, mutant == .sendsOnce || waiting.askedMicros <= settled.askedMicros
+                settled.covers(waiting)
             else { return }
             stores[side].holders[holder].entry = nil
         case .hand(let side, let holder, let entry):
             guard stores[side].holders[holder].upMillis == nil else { return }
-            if let waiting = stores[side].holders[holder].entry, waiting.stamp >= entry.stamp,
-                waiting.askedMicros >= entry.askedMicros
-            {
-                return
-            }
+            if let waiting = stores[side].holders[holder].entry, waiting.covers(entry) { return }
             queue(entry, side, holder)
         }
     }
@@ -259,11 +270,11 @@ private struct TwoWayWorld {
             let stamp = (head?.stamp ?? 0) + 1
             let millis = now + stores[side].skewMillis
             put(Object(number: object.number, origin: object.origin, stamp: stamp, changedMillis: millis), side)
-            later(100, .answer(work, isTaken: true))
-        case .refuse: later(100, .answer(work, isTaken: false))
+            later(100, .answer(work, .taken))
+        case .refuse: later(100, .answer(work, .refused))
         case .refuseAndSend:
             let isQueued = mutant == .staysSilent || mutant == .answersFirst || again(side)
-            later(100, .answer(work, isTaken: isQueued ? false : nil))
+            later(100, .answer(work, isQueued ? .refused : .postponed))
             if mutant == .answersFirst, !isOne(in: 3) { _ = again(side) }
         }
     }
@@ -271,8 +282,8 @@ private struct TwoWayWorld {
     /// Whether whoever works at the key has it queued once more. Any of the others may not hear of it.
     private mutating func again(_ side: Int) -> Bool {
         guard let head = stores[side].head else { return true }
-        var entry = Entry(stamp: head.stamp, changedMillis: head.changedMillis)
-        entry.askedMicros = now * 1_000 + UInt64.random(in: 0..<1_000, using: &random)
+        let askedMicros = now * 1_000 + UInt64.random(in: 0..<1_000, using: &random)
+        let entry = Self.entry(head, askedMicros: askedMicros)
         let living = (0..<2).filter { stores[side].holders[$0].upMillis == nil }
         guard let first = living.first else { return false }
         for holder in living where holder == first || !isOne(in: 3) {

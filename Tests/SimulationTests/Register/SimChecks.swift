@@ -29,7 +29,7 @@ struct SimChecks {
             successions.append((predecessor, row.stamp))
         }
         while tops.count <= replica.index { tops.append([:]) }
-        let key = call.address?.key ?? Key("")
+        let key = call.request.address?.key ?? Key("")
         let top = replica.keys[key]?.refs.top?.stamp
         if let before = tops[replica.index][key], (top ?? .zero) < before {
             fail("I3: the newest row of holder \(replica.index) goes back from \(before)")
@@ -82,16 +82,6 @@ struct SimChecks {
             for stamp in owners.keys where stamp > predecessor && stamp < successor {
                 fail("I8: \(stamp) is between \(predecessor) and its successor \(successor)")
             }
-        }
-    }
-}
-
-extension ReplicaCall {
-    var address: RowAddress? {
-        switch request {
-        case .look(let address, _, _), .newest(let address, _), .prepare(let address, _, _), .fetch(let address, _): address
-        case .commit(let row), .accept(let row, _, _): row.address
-        case .scan: nil
         }
     }
 }

@@ -2,8 +2,8 @@ package import Store
 package import Swim
 
 /// A blind write: PUT or DELETE without a condition, in a bucket that never had versioning, and rows of parts. Two round
-/// trips, and no number of other writers makes it wait: a look at a quorum, then a commit with a stamp above all it saw
-/// (ABD's write).
+/// trips, and no number of other writers makes it wait: a question to a quorum for rows as new as the stamp would be, then
+/// a commit with a stamp above them all (ABD's write; what is older is below it anyhow).
 ///
 /// **Only rows of the null class.** A blind row may land late, below rows that others placed meanwhile. Where the newer
 /// one replaces the older this changes nothing. Where versions stay, a late one could come to light when a newer version
@@ -176,7 +176,7 @@ package struct WriteMachine: RegisterMachine {
 
     private mutating func ask(_ node: NodeID, into outbox: inout [RegisterDirective]) {
         poll.asked(node)
-        // What to delete has to be seen; above what to write is asked only where that could raise the stamp.
+        // A deletion has to see what is there. Any other write needs only rows that could raise its stamp.
         calls.send(
             node,
             isTombstone ? .look(calls.address, .current, .stamps) : .newest(calls.address, from: leastTime),

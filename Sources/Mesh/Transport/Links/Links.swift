@@ -21,9 +21,9 @@ package final class Links: Sendable {
     /// The longest payload of a request or an answer.
     package static let payloadBytesMax = LinkFrame.payloadBytesMax
     /// The versions of the protocol on links that this build speaks.
-    ///
-    /// 2: holders are asked for the newest rows of a key from a time on.
     package static let versions: ClosedRange<UInt8> = 1...2
+    /// The first one in which holders are asked for the newest rows of a key from a time on.
+    static let newestSince: UInt8 = 2
     private static let loopsMax = 4
 
     /// What there is of one peer: its lanes, in the order of the classes.
@@ -188,8 +188,8 @@ package final class Links: Sendable {
         return health
     }
 
-    /// The version of the protocol that a node was spoken to last on a connection of this class; the lowest of this build
-    /// before the first.
+    /// The version agreed on the newest connection of this class to a node; before the first one the lowest that this build
+    /// speaks.
     package func version(of node: NodeID, _ traffic: Traffic) -> UInt8 {
         let peer = state.withLock { $0.peers[node] }
         return peer?.lanes[Int(traffic.rawValue)].pulse.version ?? Self.versions.lowerBound

@@ -92,9 +92,10 @@ extension IndexWriter {
 
 extension ReplicaRequest {
     /// The key that it is about; nil: a range of keys.
-    var address: RowAddress? {
+    package var address: RowAddress? {
         switch self {
-        case .look(let address, _, _), .newest(let address, _), .prepare(let address, _, _), .fetch(let address, _): address
+        case .look(let address, _, _), .newest(let address, _), .prepare(let address, _, _), .fetch(let address, _):
+            address
         case .commit(let row), .accept(let row, _, _): row.address
         case .scan: nil
         }

@@ -4,7 +4,7 @@ import Synchronization
 /// and there hardly ever are any, so its question needs no look at the index and no thread but its own.
 ///
 /// Keys share a bound with others that have the same hash. Rows raise it before the commit that brings them, and nothing
-/// lowers it; what was there when the store was opened is below the time that the index remembers for all its rows.
+/// lowers it; what was there when the store was opened is at or below the highest time that the index remembers.
 final class StampBounds: Sendable {
     /// Half a mebibyte: two keys that are written in the same millisecond rarely share one.
     private static let count = 1 << 16
