@@ -94,7 +94,7 @@ walk() {
     echo "description: seed $seed${TENANT:+, as the admin of a tenant}"
     fill
     : >"$work/calls"
-    if ! (cd "$work" && SCHEMATHESIS_HOOKS="$root/scripts/describe-calls.py" timeout 60 "$root/$venv/bin/st" --no-color \
+    if ! (cd "$work" && SCHEMATHESIS_HOOKS="$root/scripts/describe-calls.py" timeout 240 "$root/$venv/bin/st" --no-color \
         --config-file walk.toml run "$root/docs/openapi.yaml" --url "$url" --seed "$seed" --phases "$phases" \
         --max-examples "${EXAMPLES:-8}" --exclude-path-regex "$left" --continue-on-failure --no-shrink \
         --generation-database none --warnings off --output-sanitize false --request-timeout 20 "$@") \
