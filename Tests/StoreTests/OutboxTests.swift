@@ -15,6 +15,15 @@ import Testing
         while try await store.backfill(feed.id, limit: limit) {}
     }
 
+    /// A store with a bucket that is followed.
+    private static func followed(_ scratch: Scratch, _ versioning: Versioning) async throws -> (ObjectStore, BucketID) {
+        let store = try scratch.open(.tight)
+        let bucket = try await store.bucket("b", versioning)
+        try await store.setFeeds([feed])
+        try await fillAll(store)
+        return (store, bucket)
+    }
+
     @Test("every change of a followed key queues it once, until it is settled; others are not queued")
     func changes() async throws {
         let scratch = Scratch()
@@ -57,17 +66,20 @@ import Testing
     @Test("a version that is deleted or restored queues its key")
     func versions() async throws {
         let scratch = Scratch()
-        let store = try scratch.open(.tight)
-        let bucket = try await store.bucket("b", .on)
-        try await store.setFeeds([Self.feed])
-        try await Self.fillAll(store)
+        let (store, bucket) = try await Self.followed(scratch, .on)
         try await store.put(bucket, Key("k"), [1])
         guard case .done(let first?, _) = try await store.put(bucket, Key("k"), [2]) else {
             Issue.record("not written")
             return
         }
         try await store.settle(try await store.outbox(7, after: nil, limit: 10), of: 7)
+        _ = try await store.commit(.setTags(bucket, Key("k"), .stamp(first.stamp), [1]))
+        // As old as before; a removal is as new as it is. Both are behind the row itself.
+        let retagged = try #require(try await store.outbox(7, after: nil, limit: 10).first)
+        #expect(retagged.changedMillis == 0 && retagged.stamp > first.stamp)
         _ = try await store.commit(.deleteVersion(bucket, Key("k"), .stamp(first.stamp), .none))
+        let removed = try #require(try await store.outbox(7, after: nil, limit: 10).first)
+        #expect(removed.changedMillis >= first.changedMillis && removed.stamp > first.stamp)
         #expect(try await Self.names(store) == ["k"])
         try await store.settle(try await store.outbox(7, after: nil, limit: 10), of: 7)
         _ = try await store.commit(.delete(bucket, Key("k"), .none))
@@ -128,10 +140,7 @@ import Testing
     @Test("what another holder settled goes, unless there is something newer here; what it hands over is taken once")
     func others() async throws {
         let scratch = Scratch()
-        let store = try scratch.open(.tight)
-        let bucket = try await store.bucket("b", .off)
-        try await store.setFeeds([Self.feed])
-        try await Self.fillAll(store)
+        let (store, bucket) = try await Self.followed(scratch, .off)
         try await store.put(bucket, Key("k"), [1])
         let first = try await store.outbox(7, after: nil, limit: 10)
         try await store.put(bucket, Key("k"), [2])
@@ -150,10 +159,7 @@ import Testing
     @Test("what is asked for once more is neither what waits already nor settled with it")
     func asked() async throws {
         let scratch = Scratch()
-        let store = try scratch.open(.tight)
-        let bucket = try await store.bucket("b", .off)
-        try await store.setFeeds([Self.feed])
-        try await Self.fillAll(store)
+        let (store, bucket) = try await Self.followed(scratch, .off)
         try await store.put(bucket, Key("k"), [1])
         let first = try await store.outbox(7, after: nil, limit: 10)
         let again = first.map {
