@@ -215,7 +215,11 @@ def main():
             print("wizard: one node again, and it is healthy")
         else:
             forward(page, browser, pictures, first, others, args)
-        sibling("console-walk").storage(page, folder)
+        try:
+            sibling("console-walk").storage(page, folder)
+        except TimeoutError:
+            print("wizard: the page shows:", page.inner_text("main"), file=sys.stderr)
+            raise
         browser.close()
     for complaint in complaints:
         print("wizard: the browser says:", complaint, file=sys.stderr)

@@ -101,10 +101,14 @@ extension Coordinator {
     }
 
     func spread(_ address: RowAddress, _ mesh: MeshSide) -> SpreadSink {
-        let holders = holders(of: address, mesh.book.current)
+        let layout = mesh.book.current
         return SpreadSink(
             op: names.op(),
-            holders: holders,
+            holders: holders(of: address, layout),
+            successors: { [self] in
+                let now = mesh.book.current
+                return now.epoch == layout.epoch ? nil : holders(of: address, now)
+            },
             road: mesh.holders,
             loop: SharedThreads.loop()
         )

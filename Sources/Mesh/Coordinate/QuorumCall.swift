@@ -11,6 +11,8 @@ internal import Synchronization
 final class QuorumCall<Machine: RegisterMachine>: Waking {
     private struct State {
         var machine: Machine
+        /// The newest layout that the machine was told of.
+        var epoch: UInt64
         var outcome: RegisterOutcome?
         var continuation: UnsafeContinuation<RegisterOutcome, Never>?
         /// When the machine wants to be woken.
@@ -32,7 +34,7 @@ final class QuorumCall<Machine: RegisterMachine>: Waking {
         address = task.address
         deadlineMicros = task.deadlineMicros
         self.waitsForAll = waitsForAll
-        state = Mutex(State(machine: machine))
+        state = Mutex(State(machine: machine, epoch: task.epoch))
     }
 
     func run() async -> RegisterOutcome {
@@ -83,24 +85,36 @@ final class QuorumCall<Machine: RegisterMachine>: Waking {
                     machine.fail(tag, now: now, into: &outbox)
                 }
             }
+            if reply == nil { lookAtLayout() }
             if committed != nil { settle() }
         }
     }
 
     private func relayout(_ node: NodeID, _ refusal: Store.Refusal) {
         road.metrics.relayouts.add()
-        road.holders.align(node, refusal) { [self] _ in
-            let layout = road.book.current
-            let holders = layout.holders(of: address, base: road.copies)
-            drive { machine, now, outbox in
-                machine.relayout(
-                    holders,
-                    epoch: layout.epoch,
-                    settled: layout.settled,
-                    now: now,
-                    into: &outbox
-                )
-            }
+        road.holders.align(node, refusal) { [self] _ in learn(road.book.current) }
+    }
+
+    /// Who does not answer may have left the mesh, and then nobody refuses the epoch: the layout without him may be here
+    /// already.
+    private func lookAtLayout() {
+        let layout = road.book.current
+        guard state.withLock({ layout.epoch > $0.epoch }) else { return }
+        road.metrics.relayouts.add()
+        learn(layout)
+    }
+
+    private func learn(_ layout: Layout) {
+        state.withLock { $0.epoch = max($0.epoch, layout.epoch) }
+        let holders = layout.holders(of: address, base: road.copies)
+        drive { machine, now, outbox in
+            machine.relayout(
+                holders,
+                epoch: layout.epoch,
+                settled: layout.settled,
+                now: now,
+                into: &outbox
+            )
         }
     }
 

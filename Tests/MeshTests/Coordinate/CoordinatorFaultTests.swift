@@ -72,6 +72,31 @@ import Testing
         await mesh.close()
     }
 
+    @Test("what is under way when all others leave the mesh and fall silent ends well")
+    func othersLeave() async throws {
+        let mesh = try await TestMesh(count: 3)
+        let bucket = try await Self.bucket(mesh)
+        _ = try await mesh.coordinators[0].commit(.put(Self.draft(bucket, "old", "o"), .none))
+        mesh.network.cut(mesh.nodes[1])
+        mesh.network.cut(mesh.nodes[2])
+        async let blind = mesh.coordinators[0].commit(.put(Self.draft(bucket, "k", "v"), .none))
+        async let conditional = mesh.coordinators[0].commit(.put(Self.draft(bucket, "c", "w"), .absent))
+        async let read = mesh.coordinators[0].find(bucket.id, Key("old"), .current, body: true)
+        async let list = mesh.coordinators[0].list(ListQuery(bucket: bucket.id, limit: 10))
+        try await Task.sleep(for: .milliseconds(300))
+        try await mesh.shrink()
+        for outcome in try await [blind, conditional] {
+            if case .done = outcome {} else { Issue.record("a put of who stays: \(outcome)") }
+        }
+        #expect(try await read?.inlineBody == ByteBuffer(string: "o"))
+        #expect(try await list.entries.isEmpty == false)
+        for (key, text) in [("k", "v"), ("c", "w")] {
+            let found = try await mesh.coordinators[0].find(bucket.id, Key(key), .current, body: true)
+            #expect(found?.inlineBody == ByteBuffer(string: text))
+        }
+        await mesh.close()
+    }
+
     @Test("of racing creators exactly one wins, whatever calls are lost")
     func creators() async throws {
         let seed = UInt64.random(in: .min ... .max)

@@ -2,6 +2,7 @@ import NIOCore
 import NIOPosix
 import Store
 import Swim
+import Synchronization
 import Testing
 
 @testable import Mesh
@@ -12,10 +13,15 @@ import Testing
         ByteBuffer(repeating: UInt8(truncatingIfNeeded: number), count: BlobWriter.chunkBytes)
     }
 
-    private static func sink(_ mesh: TestMesh, _ op: OpID) -> SpreadSink {
+    private static func sink(
+        _ mesh: TestMesh,
+        _ op: OpID,
+        successors: @escaping @Sendable () -> HolderSet? = { nil }
+    ) -> SpreadSink {
         SpreadSink(
             op: op,
             holders: HolderSet(current: mesh.nodes),
+            successors: successors,
             road: TestHolders(own: mesh.nodes[0], network: mesh.network),
             loop: MultiThreadedEventLoopGroup.singleton.next()
         )
@@ -61,6 +67,29 @@ import Testing
         try await sink.finish()
         #expect(mesh.stores[0].isStaged(op) && mesh.stores[2].isStaged(op) && !mesh.stores[1].isStaged(op))
         try await back.value
+        await mesh.close()
+    }
+
+    @Test("holders that left the mesh on the way are not missed, however long the body is")
+    func leavers() async throws {
+        let mesh = try await TestMesh(count: 3)
+        let hasLeft = Atomic<Bool>(false)
+        let op = OpID(high: 1, low: 5)
+        let sink = Self.sink(mesh, op) { [first = mesh.nodes[0]] in
+            hasLeft.load(ordering: .relaxed) ? HolderSet(current: [first]) : nil
+        }
+        for number in 0..<Int(SpreadSink.window) { try await sink.append(Self.chunk(number)) }
+        mesh.network.cut(mesh.nodes[1])
+        mesh.network.cut(mesh.nodes[2])
+        // Its node hears of the layout without them behind the moment at which they fall silent.
+        let news = Task {
+            try await Task.sleep(for: .milliseconds(200))
+            hasLeft.store(true, ordering: .relaxed)
+        }
+        for number in 0..<Int(SpreadSink.window) { try await sink.append(Self.chunk(number)) }
+        try await sink.finish()
+        #expect(mesh.stores[0].isStaged(op))
+        try await news.value
         await mesh.close()
     }
 

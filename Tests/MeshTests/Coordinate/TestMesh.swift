@@ -13,6 +13,7 @@ final class TestMesh: Sendable {
     let coordinators: [Coordinator]
     let network: TestNetwork
     let layout: Layout
+    private let book: LayoutBook
     private let root: URL
 
     init(count: Int, seed: UInt64 = 0) async throws {
@@ -42,6 +43,7 @@ final class TestMesh: Sendable {
         let network = TestNetwork(Dictionary(uniqueKeysWithValues: zip(nodes, holders)), seed: seed)
         self.network = network
         let book = LayoutBook(layout)
+        self.book = book
         coordinators = zip(nodes, stores).map { node, store in
             Coordinator(
                 store: store,
@@ -70,6 +72,21 @@ final class TestMesh: Sendable {
             preconditionFailure("equal nodes have a layout")
         }
         return settled
+    }
+
+    /// All but the first node lose their places; he has what they had.
+    func shrink() async throws {
+        guard let alone = layout.changed(to: [layout.members[0]])?.settledSuccessor else {
+            preconditionFailure("one node has a layout")
+        }
+        try await stores[0].adopt(
+            epoch: alone.epoch,
+            settled: alone.settled,
+            fences: alone.fences,
+            holds: alone.holds(nodes[0], storeID: stores[0].storeID),
+            isSole: true
+        )
+        _ = book.adopt(alone)
     }
 
     func close() async {

@@ -65,6 +65,31 @@ import Testing
         say("register: \(Self.seeds) seeds with changing pools")
     }
 
+    @Test("I30: whoever leaves the set and falls silent fails no operation of those who stay")
+    func silentLeavers() async {
+        for seed in Self.first..<Self.first + UInt64(Self.seeds) {
+            await breathe()
+            let report = Self.leaving(seed, [])
+            if !report.isClean { Issue.record("\(report.text)") }
+            if !report.isClean { return }
+        }
+        say("register: \(Self.seeds) seeds with nodes that leave")
+        #expect((1...20).contains { !Self.leaving($0, .clingsToLayout).isClean }, "the rule's absence is noticed")
+    }
+
+    /// Nobody else is in trouble.
+    private static func leaving(_ seed: UInt64, _ faults: SimFaults) -> SimReport {
+        var random = Swim.Random(seed: seed)
+        var mix = SimMix(&random)
+        mix.leaves = true
+        mix.copies = [2, 3, 3, 5][random.below(4)]
+        mix.nodes = mix.copies
+        (mix.lossPercent, mix.dropPerMille, mix.cutsPerMille, mix.crashesPerMille, mix.stallPercent) = (0, 0, 0, 0, 0)
+        mix.churnMicros = [20_000, 60_000][random.below(2)]
+        mix.delayMicros = min(mix.delayMicros, 3_000)
+        return SimMesh(seed: seed, mix: mix, faults: faults).run()
+    }
+
     @Test("I32: one seed, one run", arguments: [3, 14, 159] as [UInt64])
     func sameSeedSameTrace(seed: UInt64) {
         #expect(SimMesh(seed: seed).run().trace == SimMesh(seed: seed).run().trace)

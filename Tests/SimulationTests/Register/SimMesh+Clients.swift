@@ -46,7 +46,8 @@ extension SimMesh {
         let machine = machine(kind, id, node)
         history.append(KeyEntry(id: id, key: 0, kind: kind, begun: now))
         let operation = running.count
-        running.append(Running(machine: machine, node: node, client: client, entry: history.count - 1))
+        let epoch = replicas[node].layout.epoch
+        running.append(Running(machine: machine, node: node, client: client, entry: history.count - 1, epoch: epoch))
         if !isCalm, random.below(1_000) < mix.abandonPerMille {
             after(random.below(10 * mix.delayMicros), .abandon(operation: operation))
         }
@@ -83,8 +84,33 @@ extension SimMesh {
         }
     }
 
+    func learned(_ operation: Int, _ layout: SimLayout) {
+        running[operation].epoch = max(running[operation].epoch, layout.epoch)
+        drive(operation) { machine, outbox in
+            machine.relayout(
+                layout.holders,
+                epoch: layout.epoch,
+                settled: layout.settled,
+                now: UInt64(now),
+                into: &outbox
+            )
+        }
+    }
+
+    /// Who does not answer may have gone: of that its node may know already.
+    func lookAtLayout(_ operation: Int) {
+        let known = replicas[running[operation].node].layout
+        guard known.epoch > running[operation].epoch, !faults.contains(.clingsToLayout) else { return }
+        learned(operation, known)
+    }
+
     private func finish(_ operation: Int, _ outcome: RegisterOutcome) {
         let entry = running[operation].entry
+        if mix.leaves, case .failed(let failure) = outcome, failure.reason != .contention,
+            layout.holds(running[operation].node)
+        {
+            checks.fail("I30: \(history[entry].kind) of a node that stays fails: \(failure)")
+        }
         running[operation].isOver = true
         history[entry].ended = now
         history[entry].result = result(of: history[entry], outcome)

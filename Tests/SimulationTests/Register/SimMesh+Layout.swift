@@ -72,6 +72,7 @@ extension SimMesh {
 
     /// The present set with one or two members replaced. One whose disk was lost may come in again, as a new one.
     private func target(without lost: Int?) -> [Int] {
+        if mix.leaves { return Array(layout.current.prefix(1 + random.below(layout.current.count))) }
         if mix.resizes {
             let lengths = [1, 2, 3, 5].filter { $0 <= mix.nodes && $0 != layout.current.count }
             return Array(0..<lengths[random.below(lengths.count)])
@@ -131,7 +132,8 @@ extension SimMesh {
         synced = []
         for node in 0..<mix.nodes {
             // Some hear of it late, or only from those who ask them.
-            if isCalm || random.below(4) > 0 { after(random.below(mix.gossipMicros), .gossip(to: node, layout)) }
+            guard isCalm || mix.leaves || random.below(4) > 0 else { continue }
+            after(random.below(mix.gossipMicros), .gossip(to: node, layout))
         }
         if !isActive { return (0..<mix.nodes).forEach { after(mix.gossipMicros, .gossip(to: $0, layout)) } }
         if let first = layout.next?.first { after(random.below(mix.gossipMicros), .gossip(to: first, layout)) }

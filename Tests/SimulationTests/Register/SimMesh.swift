@@ -35,6 +35,8 @@ final class SimMesh {
         let node: Int
         let client: Int
         let entry: Int
+        /// The newest that it was told of.
+        var epoch: UInt64
         var isOver = false
     }
 
@@ -165,19 +167,12 @@ final class SimMesh {
         case .reply(let operation, let tag, let reply):
             trace.add(reply)
             drive(operation) { $0.reply(tag, reply, now: UInt64(now), into: &$1) }
-        case .timeout(let operation, let tag): drive(operation) { $0.fail(tag, now: UInt64(now), into: &$1) }
+        case .timeout(let operation, let tag):
+            drive(operation) { $0.fail(tag, now: UInt64(now), into: &$1) }
+            lookAtLayout(operation)
         case .wake(let operation): drive(operation) { $0.wake(now: UInt64(now), into: &$1) }
         case .begin(let client): next(client)
-        case .learned(let operation, let layout):
-            drive(operation) { machine, outbox in
-                machine.relayout(
-                    layout.holders,
-                    epoch: layout.epoch,
-                    settled: layout.settled,
-                    now: UInt64(now),
-                    into: &outbox
-                )
-            }
+        case .learned(let operation, let layout): learned(operation, layout)
         case .gossip(let to, let layout): adopt(to, layout)
         case .pull(let to, let from, let epoch): pull(to, from, epoch)
         case .pulled(let to, let from, let epoch, let keys): pulled(to, from, epoch, keys)
@@ -233,7 +228,7 @@ final class SimMesh {
     }
 
     private func arrive(_ to: Int, _ operation: Int, _ tag: CallTag, _ call: ReplicaCall) {
-        guard isUp[to] else { return }
+        guard isUp[to], !mix.leaves || replicas[to].layout.holds(to) else { return }
         switch call.request {
         case .look, .newest, .fetch, .scan: answer(to, operation, tag, call)
         case .commit, .prepare, .accept:

@@ -39,6 +39,8 @@ struct SimMix: Sendable {
     /// The set changes to any other one of all nodes: a bucket moves between pools, and each node keeps places for other
     /// buckets, and what it has.
     var moves = false
+    /// The set only gets smaller, and who has learned that he has left it answers nobody; all learn of each layout.
+    var leaves = false
     /// A change begins with the loss of a disk, in percent.
     var lossPercent = 0
     /// Nodes learn of a layout after up to this.

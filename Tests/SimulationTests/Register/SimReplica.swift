@@ -31,6 +31,8 @@ struct SimFaults: OptionSet, Sendable {
     static let lateTags = SimFaults(rawValue: 1 << 12)
     /// A node that comes into the set again remembers promises and acceptances of its former time in it.
     static let instancesOutlast = SimFaults(rawValue: 1 << 13)
+    /// A coordinator whose call fails does not look whether its node has learned of another layout.
+    static let clingsToLayout = SimFaults(rawValue: 1 << 14)
 }
 
 /// The layout of the one partition that is simulated, as an oracle decides it.

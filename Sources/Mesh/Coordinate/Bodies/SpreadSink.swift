@@ -11,6 +11,9 @@ internal import Synchronization
 ///
 /// A body of at most a window is kept until its end, and when too few holders are left all are fed once more, from its
 /// first chunk on: one that was cut loose may be back, one that was started again has forgotten what it had staged.
+///
+/// Holders may change on the way. The bytes are where a quorum of those of the beginning has them, or one of those of
+/// now: which of them count for the row is decided when it is committed.
 final class SpreadSink: Sendable {
     /// Chunks of 256 KiB under way to one holder: a megabyte covers a link of 1 Gbit/s with 8 ms of round trip.
     static let window: UInt32 = 4
@@ -49,14 +52,23 @@ final class SpreadSink: Sendable {
 
     let op: OpID
     private let holders: HolderSet
+    /// Those of now, where the layout has changed since the beginning.
+    private let successors: @Sendable () -> HolderSet?
     private let nodes: [NodeID]
     private let road: any Holders
     private let loop: any EventLoop
     private let state: Mutex<State>
 
-    init(op: OpID, holders: HolderSet, road: any Holders, loop: any EventLoop) {
+    init(
+        op: OpID,
+        holders: HolderSet,
+        successors: @escaping @Sendable () -> HolderSet?,
+        road: any Holders,
+        loop: any EventLoop
+    ) {
         self.op = op
         self.holders = holders
+        self.successors = successors
         self.nodes = holders.keepers
         self.road = road
         self.loop = loop
@@ -71,6 +83,11 @@ final class SpreadSink: Sendable {
         }
         return Dictionary(uniqueKeysWithValues: lanes)
     }
+
+    private func isQuorum(ofBytes nodes: [NodeID]) -> Bool { isQuorum { $0.isQuorum(ofBytes: nodes) } }
+
+    /// Of the holders of the beginning, or of those of now.
+    private func isQuorum(_ judge: (HolderSet) -> Bool) -> Bool { judge(holders) || successors().map(judge) == true }
 
     /// Nothing was handed over yet.
     var isEmpty: Bool { state.withLock { $0.chunks == 0 } }
@@ -129,7 +146,7 @@ final class SpreadSink: Sendable {
         let isNeeded = state.withLock { state in
             let others = nodes.filter { $0 != node && state.lanes[$0]?.isCut == false }
             return state.generation == effort.generation && state.lanes[node]?.isCut == false
-                && !holders.isQuorum(others)
+                && !isQuorum { $0.isQuorum(others) }
         }
         guard isNeeded, !effort.isLast else { return advance(node, effort) { $0.isCut = true } }
         loop.scheduleTask(in: effort.rest) { again(effort.next) }
@@ -174,15 +191,15 @@ final class SpreadSink: Sendable {
             return (state.chunks, fed, state.generation)
         }
         for node in fed { conclude(node, count, Effort(generation: generation)) }
-        try await waitUntil { [holders, nodes] state in
+        try await waitUntil { [self] state in
             if state.lanes.values.allSatisfy({ $0.isCut || $0.isDurable }) { return true }
-            guard holders.isQuorum(ofBytes: nodes.filter { state.lanes[$0]?.isDurable == true }) else { return false }
+            guard isQuorum(ofBytes: nodes.filter { state.lanes[$0]?.isDurable == true }) else { return false }
             let since = state.quorumSince ?? .now()
             state.quorumSince = since
             return NIODeadline.now() - since >= .microseconds(Int64(Self.stragglerMicros))
         }
         let durable = state.withLock { state in nodes.filter { state.lanes[$0]?.isDurable == true } }
-        guard holders.isQuorum(ofBytes: durable) else { throw lost(durable.count) }
+        guard isQuorum(ofBytes: durable) else { throw lost(durable.count) }
     }
 
     func discard() {
@@ -211,7 +228,7 @@ final class SpreadSink: Sendable {
             let (isDone, isLost, left) = state.withLock { state in
                 cutStalled(&state)
                 let live = nodes.filter { state.lanes[$0]?.isCut == false }
-                return (isMet(&state), !holders.isQuorum(ofBytes: live), live.count)
+                return (isMet(&state), !isQuorum(ofBytes: live), live.count)
             }
             if isLost { throw lost(left) }
             if isDone { return }
@@ -243,7 +260,7 @@ final class SpreadSink: Sendable {
         guard !stalled.isEmpty else { return }
         let rest = nodes.filter { state.lanes[$0]?.isCut == false && !stalled.contains($0) }
         // When too few are left nobody is cut for being slow: all wait, until the links themselves give up.
-        guard holders.isQuorum(ofBytes: rest) else { return }
+        guard isQuorum(ofBytes: rest) else { return }
         for node in stalled { state.lanes[node]?.isCut = true }
     }
 }
