@@ -24,7 +24,7 @@ package enum NewBody: Sendable {
     case inline(ByteBuffer)
     /// A finished, durable stream (`BlobWriter.finish`).
     case blob(BlobID)
-    /// Staged under this name on the holders of the key; only where there are several.
+    /// Staged under this name on the holders of the key, while there were several.
     case staged(OpID)
 }
 

@@ -85,6 +85,20 @@ extension Coordinator {
         guard try await isEmpty(id, mesh) else { return .bucketNotEmpty }
         try await abortUploads(of: id)
         guard let closing = try await setClosing(true, bucket, address, after: nil, mesh) else { return .noSuchBucket }
+        do {
+            return try await deleteClosing(bucket, address, closing, mesh)
+        } catch let error as CoordinatorError where error == .alone {
+            // It is closing: that something was done is certain.
+            throw error.uncertain
+        }
+    }
+
+    private func deleteClosing(
+        _ bucket: Bucket,
+        _ address: RowAddress,
+        _ closing: Stamp,
+        _ mesh: MeshSide
+    ) async throws -> Outcome {
         let isEmpty: Bool
         do {
             isEmpty = try await isEmptyOnceClosed(bucket, mesh)

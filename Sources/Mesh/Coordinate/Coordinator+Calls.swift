@@ -121,12 +121,15 @@ extension Coordinator: CopyWishes {
         _ selector: VersionSelector,
         _ mesh: MeshSide,
         _ asked: Consistency? = nil,
+        isForLayout: Bool = false,
         _ judge: @escaping @Sendable (KeySight) -> ChangeVerdict
     ) async throws -> Changed {
         let task = task(address, mesh)
         let machine = ChangeMachine(task, selector, judge: judge)
-        let outcome = await timed(.change) {
-            await QuorumCall(machine, task, road: road(address, mesh), waitsForAll: asked == .all).run()
+        var road = road(address, mesh)
+        road.isForLayout = isForLayout
+        let outcome = await timed(.change) { [road] in
+            await QuorumCall(machine, task, road: road, waitsForAll: asked == .all).run()
         }
         switch outcome {
         case .done(let row): return .done(row)
@@ -164,9 +167,10 @@ extension Coordinator: CopyWishes {
         let effect: CoordinatorError.Effect = failure.effect == .none ? .none : .unknown
         switch failure.reason {
         case .contention: return CoordinatorError.contended(effect)
+        case .alone where effect == .none: return CoordinatorError.alone
         case .refused(.bucketClosed): return CoordinatorError.bucketClosing(effect)
         case .refused(.diskFull) where effect == .none: return StoreError.diskFull(freeBytes: 0)
-        case .refused, .quorum:
+        case .refused, .quorum, .alone:
             return CoordinatorError.quorumLost(
                 answered: failure.acks,
                 of: task.holders.everyone.count,

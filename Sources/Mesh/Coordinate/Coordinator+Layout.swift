@@ -8,7 +8,7 @@ extension Coordinator: LayoutRegister {
     package func propose(_ layout: Layout) async -> Row? {
         guard let mesh else { return nil }
         let row = layout.row(names.op(), nowMillis: WallClock.unixMillis)
-        let changed = try? await change(Layout.address, .current, mesh) { sight in
+        let changed = try? await change(Layout.address, .current, mesh, isForLayout: true) { sight in
             guard let found = sight.found, let known = Layout(found), known.lineage == layout.lineage else {
                 return .refuse(sight.found)
             }

@@ -47,14 +47,31 @@ package final class Coordinator: Sendable {
         }
     }
 
+    /// Asks the holders, or the own store while this node alone holds everything; the store, too, where the others left
+    /// meanwhile and nothing had been done.
+    private func ask<Value: Sendable>(
+        alone: () async throws -> Value,
+        spread: (MeshSide) async throws -> Value
+    ) async throws -> Value {
+        guard let mesh = try others else { return try await alone() }
+        do {
+            return try await spread(mesh)
+        } catch CoordinatorError.alone {
+            guard try others == nil else { throw CoordinatorError.alone.uncertain }
+            return try await alone()
+        }
+    }
+
     // MARK: Buckets
 
     /// The bucket of that name. Where there are several nodes, one that this one has not heard of is asked for.
     package func bucket(named name: String) async throws -> Bucket? {
-        let mesh = try others
-        if let known = store.bucket(named: name) { return known }
-        guard let mesh else { return nil }
-        return try await learnBucket(name, mesh)
+        try await ask {
+            store.bucket(named: name)
+        } spread: { mesh in
+            if let known = store.bucket(named: name) { return known }
+            return try await learnBucket(name, mesh)
+        }
     }
 
     /// All buckets, by name.
@@ -64,17 +81,28 @@ package final class Coordinator: Sendable {
 
     /// Applies one change; durable on a majority of the key's holders when this returns.
     package func commit(_ mutation: Mutation, _ asked: Consistency? = nil) async throws -> Outcome {
-        guard let mesh = try others else { return try await store.commit(mutation) }
-        let asked = asked ?? mutation.bucket.flatMap { consistency(of: $0) }
-        guard asked != .one else { throw CoordinatorError.unsupported(.one) }
-        var isCertain = true
-        do {
-            return try await commit(mutation, mesh, asked, &isCertain)
-        } catch let error as CoordinatorError where !isCertain {
-            throw error.uncertain
-        } catch StoreError.diskFull where !isCertain {
-            throw CoordinatorError.contended(.unknown)
+        try await ask {
+            try await commitAlone(mutation)
+        } spread: { mesh in
+            let asked = asked ?? mutation.bucket.flatMap { consistency(of: $0) }
+            guard asked != .one else { throw CoordinatorError.unsupported(.one) }
+            var isCertain = true
+            do {
+                return try await commit(mutation, mesh, asked, &isCertain)
+            } catch let error as CoordinatorError where !isCertain {
+                throw error.uncertain
+            } catch StoreError.diskFull where !isCertain {
+                throw CoordinatorError.contended(.unknown)
+            }
         }
+    }
+
+    /// The bytes that it names may have been staged while there were other holders, and not here.
+    private func commitAlone(_ mutation: Mutation) async throws -> Outcome {
+        if let op = mutation.stagedOp, !store.isStaged(op) {
+            throw CoordinatorError.quorumLost(answered: 0, of: 1, effect: .none)
+        }
+        return try await store.commit(mutation)
     }
 
     /// Tries again where a holder took a bucket for closed that is open. `isCertain`: no try can have taken effect.
@@ -137,7 +165,7 @@ package final class Coordinator: Sendable {
         switch body {
         case .blob(let blob): store.discard(blob)
         case .staged(let op):
-            guard let mesh = try? others else { return }
+            guard let mesh = try? others else { return store.unstage(op) }
             let holders = holders(of: RowAddress(bucket, key), mesh.book.current)
             for node in holders.everyone { mesh.holders.unstage(node, op) }
         case .empty, .inline: break
@@ -153,42 +181,63 @@ package final class Coordinator: Sendable {
         body: Bool,
         _ asked: Consistency? = nil
     ) async throws -> Found? {
-        guard let mesh = try others else { return try await store.find(bucket, key, version, body: body) }
-        return try await find(RowAddress(bucket, key), version, body: body, mesh, asked ?? consistency(of: bucket))
+        try await ask {
+            try await store.find(bucket, key, version, body: body)
+        } spread: { mesh in
+            try await find(RowAddress(bucket, key), version, body: body, mesh, asked ?? consistency(of: bucket))
+        }
     }
 
     package func openBody(of record: Record) async throws -> BodySource {
-        guard let mesh = try others else { return BodySource(try await store.openBody(of: record)) }
-        return try await openBody(of: record, mesh)
+        try await ask {
+            BodySource(try await store.openBody(of: record))
+        } spread: { mesh in
+            try await openBody(of: record, mesh)
+        }
     }
 
     package func manifest(of record: Record) async throws -> [PartRef] {
-        guard let mesh = try others else { return try await store.manifest(of: record) }
-        return try await manifest(of: record, mesh)
+        try await ask {
+            try await store.manifest(of: record)
+        } spread: { mesh in
+            try await manifest(of: record, mesh)
+        }
     }
 
     package func list(_ query: ListQuery, _ asked: Consistency? = nil) async throws -> ListPage {
-        guard let mesh = try others else { return try await store.list(query) }
-        return try await list(query, mesh)
+        try await ask {
+            try await store.list(query)
+        } spread: { mesh in
+            try await list(query, mesh)
+        }
     }
 
     package func listVersions(_ query: VersionsQuery, _ asked: Consistency? = nil) async throws -> VersionsPage {
-        guard let mesh = try others else { return try await store.listVersions(query) }
-        return try await listVersions(query, mesh)
+        try await ask {
+            try await store.listVersions(query)
+        } spread: { mesh in
+            try await listVersions(query, mesh)
+        }
     }
 
     // MARK: Multipart uploads
 
     /// The unfinished upload of that name for that key.
     package func upload(_ id: UploadID, in bucket: BucketID, _ key: Key) async throws -> Upload? {
-        guard let mesh = try others else { return try await store.upload(id) }
-        return try await find(id, in: bucket, key, mesh)
+        try await ask {
+            try await store.upload(id)
+        } spread: { mesh in
+            try await find(id, in: bucket, key, mesh)
+        }
     }
 
     /// A part in place of an earlier one of the same number.
     package func put(_ part: Part, in upload: Upload) async throws -> Outcome {
-        guard let mesh = try others else { return try await store.commit(.putPart(upload.id, part)) }
-        return try await put(part, in: upload, mesh)
+        try await ask {
+            try await commitAlone(.putPart(upload.id, part))
+        } spread: { mesh in
+            try await put(part, in: upload, mesh)
+        }
     }
 
     /// Turns parts into an object. `parts` names them in order, as the caller read them: if one was replaced since then
@@ -214,23 +263,37 @@ package final class Coordinator: Sendable {
             attributes: attributes,
             condition: condition
         )
-        return try await complete(manifest, mesh)
+        do {
+            return try await complete(manifest, mesh)
+        } catch CoordinatorError.alone {
+            // Of several steps: the upload may be decided already.
+            throw CoordinatorError.alone.uncertain
+        }
     }
 
     package func abort(_ upload: Upload) async throws -> Outcome {
-        guard let mesh = try others else { return try await store.commit(.abortUpload(upload.id)) }
-        return try await abort(upload, mesh)
+        try await ask {
+            try await store.commit(.abortUpload(upload.id))
+        } spread: { mesh in
+            try await abort(upload, mesh)
+        }
     }
 
     /// Parts with a number above `after`, by number.
     package func parts(of upload: Upload, after: UInt16, limit: Int) async throws -> [Part] {
-        guard let mesh = try others else { return try await store.parts(of: upload.id, after: after, limit: limit) }
-        return try await parts(of: upload, after: after, limit: limit, mesh)
+        try await ask {
+            try await store.parts(of: upload.id, after: after, limit: limit)
+        } spread: { mesh in
+            try await parts(of: upload, after: after, limit: limit, mesh)
+        }
     }
 
     package func listUploads(_ query: UploadsQuery) async throws -> UploadsPage {
-        guard let mesh = try others else { return try await store.listUploads(query) }
-        return try await listUploads(query, mesh)
+        try await ask {
+            try await store.listUploads(query)
+        } spread: { mesh in
+            try await listUploads(query, mesh)
+        }
     }
 }
 

@@ -16,15 +16,18 @@ package enum CoordinatorError: Error, Sendable, Equatable {
     case bucketClosing(Effect)
     /// This node was removed from its mesh: it knows nothing for certain any more.
     case notMember
+    /// This node alone holds everything since the operation began, which did nothing: its store decides.
+    case alone
     /// Asked for a consistency that this operation does not have.
     case unsupported(Consistency)
 
     /// The same failure of a change of which an earlier try may have taken effect.
-    var uncertain: CoordinatorError {
+    package var uncertain: CoordinatorError {
         switch self {
         case .quorumLost(let answered, let count, _): .quorumLost(answered: answered, of: count, effect: .unknown)
         case .contended: .contended(.unknown)
         case .bucketClosing: .bucketClosing(.unknown)
+        case .alone: .quorumLost(answered: 0, of: 1, effect: .unknown)
         case .notMember, .unsupported: self
         }
     }

@@ -62,6 +62,12 @@ struct PlaceMachine: RegisterMachine {
         }
     }
 
+    mutating func resign(to node: NodeID, into outbox: inout [RegisterDirective]) {
+        guard !isFinished else { return }
+        isFinished = true
+        outbox.append(.finish(committing.outcome(alone: node)))
+    }
+
     private var isTooLate: Bool {
         calls.settled > settled && row.stamp.t < KeyRules.blindFloor(settled: calls.settled)
     }

@@ -39,7 +39,11 @@ final class QuorumCall<Machine: RegisterMachine>: Waking {
 
     func run() async -> RegisterOutcome {
         road.clock.add(self)
-        drive { machine, now, outbox in machine.begin(now: now, into: &outbox) }
+        if let alone = road.alone(in: road.book.current) {
+            resign(to: alone)
+        } else {
+            drive { machine, now, outbox in machine.begin(now: now, into: &outbox) }
+        }
         // Resumed exactly once: here, or by the directive `.finish`, which takes it out of the state.
         return await withUnsafeContinuation { continuation in
             let outcome = state.withLock { state -> RegisterOutcome? in
@@ -106,6 +110,7 @@ final class QuorumCall<Machine: RegisterMachine>: Waking {
 
     private func learn(_ layout: Layout) {
         state.withLock { $0.epoch = max($0.epoch, layout.epoch) }
+        if let alone = road.alone(in: layout) { return resign(to: alone) }
         let holders = layout.holders(of: address, base: road.copies)
         drive { machine, now, outbox in
             machine.relayout(
@@ -116,6 +121,10 @@ final class QuorumCall<Machine: RegisterMachine>: Waking {
                 into: &outbox
             )
         }
+    }
+
+    private func resign(to node: NodeID) {
+        drive { machine, _, outbox in machine.resign(to: node, into: &outbox) }
     }
 
     // MARK: The clock
@@ -211,6 +220,11 @@ struct CallRoad: Sendable {
     let clock: OperationClock
     /// Copies that the bucket of the key was made with.
     var copies = Layout.copiesDefault
+    /// The layout is decided by its voters also while there is one, and by nothing but this.
+    var isForLayout = false
+
+    /// Who holds everything alone: no call is made then.
+    func alone(in layout: Layout) -> NodeID? { isForLayout ? nil : layout.isSole }
 
     /// A monotonic clock.
     static var nowMicros: UInt64 { NIODeadline.now().uptimeNanoseconds / 1000 }

@@ -26,6 +26,8 @@ struct Fencing: Sendable {
         let index = Int(partition.number)
         guard index < fences.count, index < holds.count else { return .notHolder }
         if call > epoch { return .unknownEpoch(epoch) }
+        // What was begun with others is over, fenced or not: the store decides alone, and what it removes leaves no trace.
+        if isSole, call < epoch { return .staleEpoch(epoch) }
         if call < fences[index] { return SeededBug.missingFence.isOn ? nil : .staleEpoch(epoch) }
         return holds[index] ? nil : .notHolder
     }

@@ -3,8 +3,9 @@ extension IndexWriter {
     func apply(_ mutation: Mutation) throws -> Outcome {
         let outcome = try decide(mutation)
         if case .done = outcome { return outcome }
-        // A refused mutation has used up the blob that it named: nothing else can name it.
+        // A refused mutation has used up the bytes that it named: nothing else can name them.
         if let blob = mutation.blob { pending.consumed.append(blob) }
+        if let op = mutation.stagedOp { giveUp(op) }
         return outcome
     }
 
@@ -34,14 +35,20 @@ extension IndexWriter {
 }
 
 extension Mutation {
-    /// Whether it names bytes that are staged under a name of this store, which no other holder has.
-    package var namesLocalBytes: Bool { blob != nil }
-
     /// The staged blob that this mutation names.
     var blob: BlobID? {
         switch self {
         case .put(let draft, _): if case .blob(let blob) = draft.body { blob } else { nil }
-        case .putPart(_, let part): part.blob
+        case .putPart(_, let part): part.op == .none ? part.blob : nil
+        default: nil
+        }
+    }
+
+    /// The operation under whose name its bytes were staged, while there were other holders.
+    package var stagedOp: OpID? {
+        switch self {
+        case .put(let draft, _): if case .staged(let op) = draft.body { op } else { nil }
+        case .putPart(_, let part): part.op == .none ? nil : part.op
         default: nil
         }
     }

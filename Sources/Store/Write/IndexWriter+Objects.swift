@@ -13,13 +13,12 @@ extension IndexWriter {
         switch draft.body {
         case .empty:
             return try write(draft, in: bucket, over: head, condition, body: .empty, bodyID: 0)
-        case .staged:
-            throw StoreError.io(what: "bytes staged for several holders were given to one store")
         case .inline(let buffer):
             let replaced = try replaced(in: bucket, draft.key, head)
             let id = try buffer.withUnsafeReadableBytes { try insertBody($0) }
             return try write(draft, in: bucket, over: head, condition, body: .inline, bodyID: id, replaced)
-        case .blob(let blob):
+        case .blob, .staged:
+            let blob = try blob(of: draft.body)
             let locations = try staged(blob, size: draft.size)
             let replaced = try replaced(in: bucket, draft.key, head)
             try adopt(blob, locations)
@@ -32,6 +31,14 @@ extension IndexWriter {
                 bodyID: blob.rawValue,
                 replaced
             )
+        }
+    }
+
+    private func blob(of body: NewBody) throws -> BlobID {
+        switch body {
+        case .blob(let blob): blob
+        case .staged(let op): try blob(stagedUnder: op)
+        case .empty, .inline: Self.noBlob
         }
     }
 

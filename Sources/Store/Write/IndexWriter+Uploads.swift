@@ -29,8 +29,9 @@ extension IndexWriter {
         let bucket = upload.record.bucket.within(.part)
         let key = UploadKey.part(upload.record.key, part.number)
         let head = try versions.head(bucket, key)
-        let locations = try staged(part.blob, size: part.size)
-        try adopt(part.blob, locations)
+        let blob = part.op == .none ? part.blob : try blob(stagedUnder: part.op)
+        let locations = try staged(blob, size: part.size)
+        try adopt(blob, locations)
         if let row = head?.row { try erase(row) }
         let record = Record(
             bucket: bucket,
@@ -40,13 +41,13 @@ extension IndexWriter {
             isNull: true,
             size: part.size,
             etag: part.etag,
-            body: .blob(part.blob),
+            body: .blob(blob),
             attributes: part.attributes,
             tags: [],
             modifiedMillis: part.modifiedMillis,
             op: clock.nextOp()
         )
-        try insert(RecordRow(record, bodyID: part.blob.rawValue))
+        try insert(RecordRow(record, bodyID: blob.rawValue))
         return .done(record: nil, removed: nil)
     }
 
@@ -67,11 +68,12 @@ extension IndexWriter {
         let byNumber = Dictionary(parts.compactMap { row in Part(row.record).map { ($0.number, $0) } }) { a, _ in a }
         var named: [PartRef] = []
         for ref in chosen {
-            guard let part = byNumber[ref.number], part.blob == ref.blob, part.size == ref.size else {
+            // By the operation: whoever read the parts from other holders knows no blob.
+            guard let part = byNumber[ref.number], part.op == ref.op, part.size == ref.size else {
                 return .partsChanged
             }
             named.append(
-                PartRef(number: ref.number, blob: ref.blob, size: ref.size, attributes: ref.attributes, op: part.op)
+                PartRef(number: ref.number, blob: part.blob, size: ref.size, attributes: ref.attributes, op: part.op)
             )
         }
         guard chosen.reduce(UInt64(0), { $0 &+ $1.size }) == size, Set(chosen.map(\.number)).count == chosen.count
@@ -79,7 +81,7 @@ extension IndexWriter {
         let replaced = try replaced(in: bucket, upload.key, head)
 
         let body = try SmallRows.encode(named).withUnsafeBytes { try insertBody($0) }
-        try forget(row, parts, keeping: Set(chosen.map(\.blob)))
+        try forget(row, parts, keeping: Set(named.map(\.blob)))
         let record = Record(
             bucket: upload.bucket,
             key: upload.key,

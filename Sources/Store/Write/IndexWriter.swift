@@ -199,6 +199,14 @@ final class IndexWriter {
         pending.consumed.append(blob)
     }
 
+    /// The blob that was staged while there were other holders, who went by the name of the operation.
+    func blob(stagedUnder op: OpID) throws -> BlobID {
+        guard let blob = staging.blob(of: op) else {
+            throw StoreError.io(what: "nothing is staged here under the operation \(op)")
+        }
+        return blob
+    }
+
     /// The chunks of a blob that a mutation names, judged before anything is written.
     func staged(_ blob: BlobID, size: UInt64) throws -> [Location] {
         guard let locations = staging.finished(blob), !pending.consumed.contains(blob) else {

@@ -18,6 +18,7 @@ extension S3Error {
         case .bucketClosing(let effect):
             self.init(.operationAborted, "The bucket is being deleted. Try again.")
             headers = [.init("x-mesh-effect", effect.rawValue)]
+        case .alone: self.init(CoordinatorError.alone.uncertain)
         case .notMember: self = .notMember
         case .unsupported(let consistency):
             self = .unsupported(.header, "x-mesh-consistency: \(consistency.rawValue)")

@@ -77,6 +77,20 @@ import Testing
         let mesh = try await TestMesh(count: 3)
         let bucket = try await Self.bucket(mesh)
         _ = try await mesh.coordinators[0].commit(.put(Self.draft(bucket, "old", "o"), .none))
+        let (large, part) = (Key("large"), Key("parts"))
+        let node = mesh.coordinators[0]
+        let chunk = ByteBuffer(repeating: 7, count: BlobWriter.chunkBytes)
+        let upload = Upload(
+            id: UploadID(high: 1 << 16, low: 1),
+            bucket: bucket.id,
+            key: part,
+            initiatedMillis: 1,
+            attributes: [],
+            tags: []
+        )
+        _ = try await node.commit(.createUpload(upload))
+        let sinks = [try node.makeBody(bucket.id, large), try node.makeBody(bucket.id, part, isPart: true)]
+        for sink in sinks { for _ in 0..<3 { try await sink.append(chunk, observe: nil) } }
         mesh.network.cut(mesh.nodes[1])
         mesh.network.cut(mesh.nodes[2])
         async let blind = mesh.coordinators[0].commit(.put(Self.draft(bucket, "k", "v"), .none))
@@ -90,6 +104,42 @@ import Testing
         }
         #expect(try await read?.inlineBody == ByteBuffer(string: "o"))
         #expect(try await list.entries.isEmpty == false)
+        var draft = Self.draft(bucket, "large", "")
+        draft.size = UInt64(3 * chunk.readableBytes)
+        draft.body = try await sinks[0].finish()
+        guard case .staged = draft.body, case .staged(let op) = try await sinks[1].finish() else {
+            Issue.record("they began with three holders")
+            return await mesh.close()
+        }
+        guard case .done = try await node.commit(.put(draft, .none)) else { Issue.record("a large put"); return }
+        var piece = Part(
+            number: 1,
+            blob: BlobID(rawValue: 0),
+            size: draft.size,
+            etag: draft.etag,
+            modifiedMillis: 1,
+            attributes: []
+        )
+        piece.op = op
+        guard case .done = try await node.put(piece, in: upload) else { Issue.record("a part"); return }
+        let parts = try await node.parts(of: upload, after: 0, limit: 10).map {
+            PartRef(number: $0.number, blob: $0.blob, size: $0.size, attributes: $0.attributes, op: $0.op)
+        }
+        _ = try await node.complete(
+            upload,
+            parts: parts,
+            size: draft.size,
+            etag: draft.etag,
+            attributes: [],
+            .none
+        )
+        for key in [large, part] {
+            let found = try await node.find(bucket.id, key, .current, body: false)
+            #expect(found?.record.size == draft.size)
+            guard let record = found?.record, record.body != .parts else { continue }
+            let bytes = try await node.openBody(of: record).read(at: 0, limit: 9)
+            #expect(bytes == ByteBuffer(repeating: 7, count: 9))
+        }
         for (key, text) in [("k", "v"), ("c", "w")] {
             let found = try await mesh.coordinators[0].find(bucket.id, Key(key), .current, body: true)
             #expect(found?.inlineBody == ByteBuffer(string: text))

@@ -11,7 +11,8 @@ extension SimMesh {
     func next(_ client: Int) {
         guard clientOperations[client] > 0 else { return }
         let node = random.below(mix.nodes)
-        guard isUp[node] else { return after(5_000, .begin(client: client)) }
+        let mayServe = isUp[node] && (!mix.leaves || replicas[node].layout.holds(node))
+        guard mayServe else { return after(5_000, .begin(client: client)) }
         clientOperations[client] -= 1
         begin(choose(), client: client, node: node)
     }
@@ -43,8 +44,12 @@ extension SimMesh {
 
     func begin(_ kind: KeyEntry.Kind, client: Int, node: Int) {
         let id = UInt8(history.count + 1)
-        let machine = machine(kind, id, node)
         history.append(KeyEntry(id: id, key: 0, kind: kind, begun: now))
+        if decidesAlone(node) {
+            after(50 + random.below(800), .alone(entry: history.count - 1, client: client, node: node))
+            return
+        }
+        let machine = machine(kind, id, node)
         let operation = running.count
         let epoch = replicas[node].layout.epoch
         running.append(Running(machine: machine, node: node, client: client, entry: history.count - 1, epoch: epoch))
@@ -86,6 +91,9 @@ extension SimMesh {
 
     func learned(_ operation: Int, _ layout: SimLayout) {
         running[operation].epoch = max(running[operation].epoch, layout.epoch)
+        if mix.leaves, layout.next == nil, layout.current.count == 1, !machineFaults.contains(.neverResigns) {
+            return drive(operation) { $0.resign(to: Self.node(layout.current[0]), into: &$1) }
+        }
         drive(operation) { machine, outbox in
             machine.relayout(
                 layout.holders,
@@ -106,16 +114,21 @@ extension SimMesh {
 
     private func finish(_ operation: Int, _ outcome: RegisterOutcome) {
         let entry = running[operation].entry
-        if mix.leaves, case .failed(let failure) = outcome, failure.reason != .contention,
-            layout.holds(running[operation].node)
-        {
+        let node = running[operation].node
+        if case .failed(let failure) = outcome, failure.reason == .alone, failure.effect == .none, decidesAlone(node) {
+            running[operation].isOver = true
+            return after(50, .alone(entry: entry, client: running[operation].client, node: node))
+        }
+        if mix.leaves, case .failed(let failure) = outcome, failure.reason == .quorum, layout.holds(node) {
             checks.fail("I30: \(history[entry].kind) of a node that stays fails: \(failure)")
         }
         running[operation].isOver = true
         history[entry].ended = now
         history[entry].result = result(of: history[entry], outcome)
         if case .done(let row) = outcome {
-            if machineFaults.isEmpty, faults.isEmpty { checks.acknowledged(row, replicas, layout) }
+            // Of what a store deleted while it was alone there is no trace.
+            let leavesTraces = !decidesAlone(layout.current[0])
+            if machineFaults.isEmpty, faults.isEmpty, leavesTraces { checks.acknowledged(row, replicas, layout) }
             if row.record.kind == .object { learn(row) }
         }
         if history[entry].result == .unknown { history[entry].ended = .max }
@@ -143,6 +156,40 @@ extension SimMesh {
     private func learn(_ row: Row) {
         let id = UInt8(row.record.op.low)
         if !known.contains(where: { $0.id == id }) { known.append((id, row.stamp)) }
+    }
+
+    // MARK: Alone
+
+    /// Who holds everything alone asks no machine.
+    private func decidesAlone(_ node: Int) -> Bool { mix.leaves && replicas[node].isSole }
+
+    func alone(_ entry: Int, _ client: Int, _ node: Int) {
+        let kind = history[entry].kind
+        let id = history[entry].id
+        let found = replicas[node].object(Self.key)
+        let version = found.map { UInt8($0.record.op.low) }
+        var result = KeyEntry.Result.done
+        func place(_ kind: Store.Record.Kind, if isWanted: (Row?) -> Bool) {
+            let wallTime = UInt64(1_000_000 + now / 1_000 + clocks[node]) << 16
+            let row = row(kind, id, isNull: true)
+            if !replicas[node].place(row, wallTime: wallTime, writer: random.next(), if: isWanted) {
+                result = .refused(current: version ?? 0)
+            } else if kind == .object, let placed = replicas[node].object(Self.key) {
+                learn(placed)
+            }
+        }
+        switch kind {
+        case .put: place(.object) { _ in true }
+        case .delete: if found != nil { place(.tombstone) { _ in true } }
+        case .conditionalPut(let wanted, _): place(.object) { _ in version == wanted }
+        case .conditionalDelete(let wanted): place(.tombstone) { _ in version == wanted }
+        default:
+            result = found.map { .found(UInt8($0.record.op.low), tag: $0.record.tags.first ?? 0) } ?? .absent
+        }
+        checks.forget(node)
+        history[entry].ended = now
+        history[entry].result = result
+        if client >= 0 { after(1 + random.below(mix.thinkMicros + 1), .begin(client: client)) }
     }
 
     func abandon(_ operation: Int) {

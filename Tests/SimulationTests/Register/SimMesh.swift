@@ -27,6 +27,7 @@ final class SimMesh {
         case trouble
         case restart(Int)
         case abandon(operation: Int)
+        case alone(entry: Int, client: Int, node: Int)
     }
 
     /// An operation on its way, with its machine and its place in the history.
@@ -190,6 +191,7 @@ final class SimMesh {
         case .trouble: trouble()
         case .restart(let node): isUp[node] = true
         case .abandon(let operation): abandon(operation)
+        case .alone(let entry, let client, let node): alone(entry, client, node)
         }
     }
 

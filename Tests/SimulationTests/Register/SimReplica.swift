@@ -82,6 +82,8 @@ struct SimReplica {
     var isLost = false
     /// What all holders said they have, in which epoch: to be collected in the next.
     var spent: (epoch: UInt64, rows: [RowRef]) = (0, [])
+    /// The highest that it gave out while it was alone.
+    var lastTime: UInt64 = 0
     var faults: SimFaults
 
     init(_ index: Int, _ layout: SimLayout, _ faults: SimFaults) {
@@ -90,6 +92,9 @@ struct SimReplica {
         memberSince = layout.memberSince[index] ?? 0
         self.faults = faults
     }
+
+    /// It holds everything alone, and decides without machines.
+    var isSole: Bool { layout.current == [index] && layout.next == nil }
 
     /// True when it starts from nothing.
     mutating func adopt(_ news: SimLayout) -> Bool {
@@ -234,6 +239,25 @@ struct SimReplica {
         case .closed: return .refused(.bucketClosed)
         case .invalid: return .refused(.invalid)
         }
+    }
+
+    // MARK: Alone
+
+    /// What the store does with a write while it holds everything alone, in one step: what is replaced or deleted leaves
+    /// no trace. `isWanted` judges the object that is there; false: it is not.
+    mutating func place(_ row: Row, wallTime: UInt64, writer: UInt64, if isWanted: (Row?) -> Bool) -> Bool {
+        let held = keys[row.record.key] ?? Held()
+        guard isWanted(object(row.record.key)) else { return false }
+        lastTime = max(wallTime, lastTime + 1, held.refs.top.map { $0.stamp.t + 1 } ?? 0)
+        var row = row
+        row.record.stamp = Stamp(t: lastTime, w: writer, q: 0)
+        keys[row.record.key] = Held(rows: row.record.kind == .tombstone ? [] : [row])
+        return true
+    }
+
+    func object(_ key: Key) -> Row? {
+        guard let held = keys[key], let current = held.refs.current else { return nil }
+        return held.rows.first { $0.stamp == current.stamp && $0.record.kind == .object }
     }
 
     // MARK: Collection

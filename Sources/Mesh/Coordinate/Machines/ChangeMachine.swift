@@ -206,6 +206,15 @@ package struct ChangeMachine: RegisterMachine {
         }
     }
 
+    package mutating func resign(to node: NodeID, into outbox: inout [RegisterDirective]) {
+        if case .finished = stage { return }
+        if case .committing(let committing) = stage, committing.row.record.op == own?.record.op {
+            return finish(committing.outcome(alone: node), into: &outbox)
+        }
+        let effect: RegisterFailure.Effect = isProposed ? .unknown : .none
+        finish(.failed(RegisterFailure(effect: effect, reason: .alone, acks: 0, needed: 1)), into: &outbox)
+    }
+
     // MARK: Looking
 
     private mutating func look(now: UInt64, into outbox: inout [RegisterDirective]) {

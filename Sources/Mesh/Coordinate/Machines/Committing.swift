@@ -15,6 +15,8 @@ struct Committing: Sendable {
     private let countsOrderOnly: Bool
     private let pace: RegisterPace
     private var poll: Poll<Void>
+    /// Who said once that it has the row, in whatever epoch.
+    private var having: [NodeID] = []
     /// Beside a witness: until when the other keeper of the bytes is waited for, since a quorum has the row.
     private var patienceEnd: UInt64?
 
@@ -53,7 +55,9 @@ struct Committing: Sendable {
         // It came while the bytes were on their way to others, or was cut loose: it fetches them from those that have
         // them, and may soon be one more.
         case .stored(.withoutBytes) where !countsOrderOnly: poll.fail(node, now: now, into: &outbox)
-        case .stored: poll.answer(node, ())
+        case .stored:
+            having.append(node)
+            poll.answer(node, ())
         case .refused(.bucketClosed): poll.lose(node, .bucketClosed)
         case .refused(.invalid): poll.lose(node, .invalid)
         case .refused(.notHolder): poll.lose(node, .notHolder)
@@ -116,5 +120,12 @@ struct Committing: Sendable {
     private mutating func send(_ node: NodeID, _ calls: inout Calls, into outbox: inout [RegisterDirective]) {
         poll.asked(node)
         calls.send(node, .commit(row), .commit, into: &outbox)
+    }
+
+    /// What is left to say when this node alone holds everything.
+    func outcome(alone node: NodeID) -> RegisterOutcome {
+        // It has the row, or had it and a newer one came.
+        if having.contains(node) { return .done(row) }
+        return .failed(RegisterFailure(effect: .unknown, reason: .alone, acks: 0, needed: 1))
     }
 }

@@ -1,5 +1,5 @@
 package import Store
-import Swim
+package import Swim
 
 /// Reads one version of a key, and returns only what a quorum of holders has (ABD's read: a look, and a write-back if the
 /// holders differ). One round trip when they agree.
@@ -59,6 +59,12 @@ package struct ReadMachine: RegisterMachine {
         } else {
             follow(looking.hurry(&calls, now: now, into: &outbox), into: &outbox)
         }
+    }
+
+    package mutating func resign(to node: NodeID, into outbox: inout [RegisterDirective]) {
+        guard !isFinished else { return }
+        isFinished = true
+        outbox.append(.finish(.failed(RegisterFailure(effect: .none, reason: .alone, acks: 0, needed: 1))))
     }
 
     private mutating func follow(_ step: Looking.Step, into outbox: inout [RegisterDirective]) {

@@ -24,6 +24,10 @@ package protocol RegisterMachine: Sendable {
         now: UInt64,
         into outbox: inout [RegisterDirective]
     )
+    /// One node alone holds everything from now on: its store decides by itself, and what it removes leaves no trace that
+    /// would keep away a row that comes late. So nothing more is sent, and the operation is over: done where that node
+    /// said that it has the row, otherwise failed for the reason `.alone`.
+    mutating func resign(to node: NodeID, into outbox: inout [RegisterDirective])
 }
 
 package enum RegisterDirective: Sendable {
@@ -66,6 +70,8 @@ package struct RegisterFailure: Sendable, Error {
         case quorum
         /// Other conditional writers were faster, again and again.
         case contention
+        /// One node alone holds everything now, and goes by no machines.
+        case alone
         /// Enough holders refused for this reason that no quorum is left.
         case refused(Store.Refusal)
     }
@@ -172,6 +178,8 @@ package struct RegisterFaults: OptionSet, Sendable {
     package static let lateStamps = RegisterFaults(rawValue: 1 << 9)
     /// A change goes on behind a collection where it was before, without a look at what is there now.
     package static let changesGoOn = RegisterFaults(rawValue: 1 << 10)
+    /// Operations go on with the one node that is left.
+    package static let neverResigns = RegisterFaults(rawValue: 1 << 11)
 
     /// What a seeded bug takes away: nothing in a release build.
     static var seeded: RegisterFaults {

@@ -114,7 +114,7 @@ extension IndexWriter {
         if row.record.size > 0 { giveUp(row.record.op) }
     }
 
-    private func giveUp(_ op: OpID) {
+    func giveUp(_ op: OpID) {
         if let blob = staging.blob(of: op), !pending.consumed.contains(blob) { pending.consumed.append(blob) }
     }
 
