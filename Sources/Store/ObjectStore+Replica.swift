@@ -78,6 +78,12 @@ extension ObjectStore {
         run({ try $0.merge(rows, epoch: epoch) }) { done((try? $0.get()) ?? nil) }
     }
 
+    /// Takes a row of small state that a quorum decided in that epoch or later, whatever layout this store goes by; false:
+    /// not, because the store was left alone since.
+    package func absorb(_ row: Row, decidedIn epoch: UInt64, _ done: @escaping @Sendable (Bool) -> Void) {
+        run({ try $0.absorb(row, decidedIn: epoch) }) { done(((try? $0.get()) ?? nil) != nil) }
+    }
+
     /// Goes by a layout: takes effect behind all writes that were queued before, durable with the layout's own row.
     ///
     /// `fences`: for each of `Partition.all` the epoch in which its holders last changed; `holds`: whether this node is

@@ -8,8 +8,9 @@ extension Coordinator {
     /// Looks for a bucket that this node has not heard of with those who decide, and takes it into the own copy.
     func learnBucket(_ name: String, _ mesh: MeshSide) async throws -> Bucket? {
         let address = RowAddress(.system, BucketRow.key(of: name))
+        let epoch = mesh.book.current.epoch
         guard let found = try await sight(address, .current, .record, mesh).found else { return nil }
-        await absorb(found, mesh)
+        await absorb(found, decidedIn: epoch)
         return BucketRow(encoded: found.record.attributes)?.bucket
     }
 
@@ -255,6 +256,7 @@ extension Coordinator {
     ) async throws -> Changed {
         let live = Row(record: record(.object, .system, address.key), body: .empty)
         let gone = Row(record: record(.tombstone, .system, address.key), body: .empty)
+        let epoch = mesh.book.current.epoch
         let changed = try await change(address, .current, mesh) { sight in
             switch verdict(sight.found) {
             case .value(let value):
@@ -268,19 +270,19 @@ extension Coordinator {
         }
         switch changed {
         case .done(let row):
-            await absorb(row, mesh)
+            await absorb(row, decidedIn: epoch)
             await announce(row, mesh)
-        case .refused(let row?): await absorb(row, mesh)
+        case .refused(let row?): await absorb(row, decidedIn: epoch)
         case .refused(nil), .left: break
         }
         return changed
     }
 
     /// Takes a row that a quorum has into this node's own copy: what a client was told here holds here at once.
-    private func absorb(_ row: Row, _ mesh: MeshSide) async {
+    private func absorb(_ row: Row, decidedIn epoch: UInt64) async {
         // Resumed exactly once: the store answers each call.
         await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
-            store.merge([row], epoch: .max) { _ in continuation.resume() }
+            store.absorb(row, decidedIn: epoch) { _ in continuation.resume() }
         }
     }
 }

@@ -48,9 +48,16 @@ extension Coordinator {
             let written = try await write(row, mesh, asked)
             return .done(record: (written ?? row).record, removed: nil)
         }
-        let changed = try await change(row.address, .current, mesh, asked) { sight in
-            guard condition.holds(of: sight.found?.record) else { return .refuse(sight.found) }
-            return .write(row)
+        let changed: Changed
+        do {
+            changed = try await change(row.address, .current, mesh, asked) { sight in
+                guard condition.holds(of: sight.found?.record) else { return .refuse(sight.found) }
+                return .write(row)
+            }
+        } catch CoordinatorError.alone {
+            // Staged here: the store takes the draft as it came.
+            if case .inline = draft.body { store.unstage(row.record.op) }
+            throw CoordinatorError.alone
         }
         switch changed {
         case .done(let written): return .done(record: written.record, removed: nil)

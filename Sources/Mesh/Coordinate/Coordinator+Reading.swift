@@ -39,6 +39,7 @@ extension Coordinator {
             }
             if case .view(let view) = replies[0] { return view.found }
         }
+        if mesh.book.current.isSole == mesh.holders.own { throw CoordinatorError.alone }
         throw CoordinatorError.quorumLost(answered: 0, of: task.preferred.count, effect: .none)
     }
 

@@ -232,6 +232,9 @@ extension Coordinator {
         let gone = Row(record: record(.tombstone, upload.bucket.within(.upload), Self.key(of: upload)), body: .empty)
         do {
             _ = try await change(gone.address, .current, mesh) { $0.found == nil ? .keep : .write(gone) }
+        } catch CoordinatorError.alone {
+            // The store has ended it when it was left alone, or does now.
+            _ = try await store.commit(.abortUpload(upload.id))
         } catch is CoordinatorError {
             return
         }

@@ -1,3 +1,4 @@
+internal import NIOCore
 package import Store
 package import struct Store.Record
 internal import Swim
@@ -43,7 +44,10 @@ package final class Coordinator: Sendable {
             guard mesh.isReady() else { throw CoordinatorError.quorumLost(answered: 0, of: 1, effect: .none) }
             let layout = mesh.book.current
             if layout.hasRemoved(mesh.holders.own, storeID: store.storeID) { throw CoordinatorError.notMember }
-            return layout.isSole == mesh.holders.own ? nil : mesh
+            guard let sole = layout.isSole else { return mesh }
+            // Whoever is not a member yet coordinates nothing there.
+            guard sole == mesh.holders.own else { throw CoordinatorError.quorumLost(answered: 0, of: 1, effect: .none) }
+            return nil
         }
     }
 
@@ -57,7 +61,7 @@ package final class Coordinator: Sendable {
         do {
             return try await spread(mesh)
         } catch CoordinatorError.alone {
-            guard try others == nil else { throw CoordinatorError.alone.uncertain }
+            guard try others == nil else { throw CoordinatorError.quorumLost(answered: 0, of: 1, effect: .none) }
             return try await alone()
         }
     }
@@ -101,6 +105,13 @@ package final class Coordinator: Sendable {
     private func commitAlone(_ mutation: Mutation) async throws -> Outcome {
         if let op = mutation.stagedOp, !store.isStaged(op) {
             throw CoordinatorError.quorumLost(answered: 0, of: 1, effect: .none)
+        }
+        // A row may carry more than a draft: the store moves what is long out of rows only.
+        if case .put(var draft, let condition) = mutation, case .inline(let bytes) = draft.body,
+            bytes.readableBytes > store.inlineBytesMax
+        {
+            draft.body = .blob(try await store.makeBlob().finish(appending: bytes, observe: nil))
+            return try await store.commit(.put(draft, condition))
         }
         return try await store.commit(mutation)
     }

@@ -231,10 +231,10 @@ package final class Holder: Sendable {
     private static let openingsMax = 4
 
     /// Takes in a row of small state that was decided, whatever layout this node goes by. It can be read, and whoever
-    /// wants to hear of it has heard, when this says true.
+    /// wants to hear of it has heard, when this says true. Nobody but the store itself decides while it is alone.
     package func learn(_ row: Row, _ done: @escaping @Sendable (Bool) -> Void) {
         guard row.address.bucket.space == .system else { return done(false) }
-        store.merge([row], epoch: .max) { done($0 != nil) }
+        store.absorb(row, decidedIn: row.address == Layout.address ? .max : 0, done)
     }
 
     package func hint(_ missed: [MissedRow]) {

@@ -15,6 +15,10 @@ struct Fencing: Sendable {
     /// The only holder of everything: it keeps no traces of what it removed, so old rows must not come back.
     var isSole = false
 
+    /// The latest epoch in which it was that, since the store was opened: calls of then and of before are over for good,
+    /// also when there are others again. 0: it was not.
+    var lastAlone: UInt64 = 0
+
     /// False on a witness: its rows are rows alone, and it asks nobody for their bytes.
     var keepsBytes = true
 
@@ -26,10 +30,15 @@ struct Fencing: Sendable {
         let index = Int(partition.number)
         guard index < fences.count, index < holds.count else { return .notHolder }
         if call > epoch { return .unknownEpoch(epoch) }
-        // What was begun with others is over, fenced or not: the store decides alone, and what it removes leaves no trace.
-        if isSole, call < epoch { return .staleEpoch(epoch) }
-        if call < fences[index] { return SeededBug.missingFence.isOn ? nil : .staleEpoch(epoch) }
+        let isOver = call < fences[index] || wasAlone(since: call)
+        if isOver { return SeededBug.missingFence.isOn ? nil : .staleEpoch(epoch) }
         return holds[index] ? nil : .notHolder
+    }
+
+    /// What was begun with others is over then, fenced or not. Only the layout itself is decided by calls of an epoch in
+    /// which one node is alone.
+    private func wasAlone(since call: UInt64) -> Bool {
+        call < lastAlone || (call == lastAlone && call > 0 && !isSole)
     }
 
     /// The same for calls that go over the partitions of a bucket: no partition may have changed since.
@@ -37,7 +46,7 @@ struct Fencing: Sendable {
         if bucket.space == .system { return refusal(call, .system) }
         guard let latest = fences.dropLast().max() else { return .notHolder }
         if call > epoch { return .unknownEpoch(epoch) }
-        return call < latest && !SeededBug.missingFence.isOn ? .staleEpoch(epoch) : nil
+        return (call < latest || wasAlone(since: call)) && !SeededBug.missingFence.isOn ? .staleEpoch(epoch) : nil
     }
 }
 

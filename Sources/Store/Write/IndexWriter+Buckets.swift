@@ -49,7 +49,7 @@ extension IndexWriter {
         return .done(record: nil, removed: nil)
     }
 
-    private func set(_ bucket: Bucket) throws {
+    func set(_ bucket: Bucket) throws {
         try setSystem(BucketRow.key(of: bucket.name), BucketRow(bucket).encoded)
     }
 

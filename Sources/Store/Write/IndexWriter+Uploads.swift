@@ -69,7 +69,8 @@ extension IndexWriter {
         var named: [PartRef] = []
         for ref in chosen {
             // By the operation: whoever read the parts from other holders knows no blob.
-            guard let part = byNumber[ref.number], part.op == ref.op, part.size == ref.size else {
+            let isSame: (Part) -> Bool = { ref.op == .none ? $0.blob == ref.blob : $0.op == ref.op }
+            guard let part = byNumber[ref.number], isSame(part), part.size == ref.size else {
                 return .partsChanged
             }
             named.append(
@@ -106,7 +107,7 @@ extension IndexWriter {
     }
 
     /// Takes away an upload and its parts; `kept` are the blobs that an object has now.
-    private func forget(_ upload: RecordRow, _ parts: [RecordRow], keeping kept: Set<BlobID>) throws {
+    func forget(_ upload: RecordRow, _ parts: [RecordRow], keeping kept: Set<BlobID>) throws {
         for part in parts {
             if case .blob(let blob) = part.record.body, kept.contains(blob) {
                 try erase(part, bytes: .kept)

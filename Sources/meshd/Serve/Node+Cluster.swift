@@ -5,6 +5,11 @@ import Swim
 
 /// What this node knows of the mesh as one store, and what it says of itself when others ask for their operators.
 extension Node {
+    /// Beside one that is alone nobody serves before he is a member, too.
+    var hasMetMajority: Bool {
+        layout.book.current.isSole.map { $0 == identity.id } ?? (cluster?.hasMetMajority == true)
+    }
+
     /// Hints of one peer among which a key is looked for: enough for a person's question, little for the disk.
     private static let hintsLookedAt = 4_096
 

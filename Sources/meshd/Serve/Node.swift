@@ -164,8 +164,6 @@ final class Node: Sendable {
             && store.statistics().failure == nil
     }
 
-    private var hasMetMajority: Bool { layout.book.current.isSole == identity.id || cluster?.hasMetMajority == true }
-
     /// Whether a key that is not here is nowhere: a node that comes into a mesh has to hear of them first.
     var knowsKeys: Bool { hasKeys || cluster?.repair.knowsSmallState == true }
 

@@ -29,9 +29,11 @@ extension IndexWriter {
     /// Goes by a later layout from the next write on. An earlier one changes nothing.
     func adopt(_ next: Fencing) throws {
         guard next.epoch >= pending.fencing.epoch else { return }
-        if next.isSole { try forgetInstances() }
+        if next.isSole, !pending.fencing.isSole { try takeOver() }
         let wasWitness = !pending.fencing.keepsBytes
+        let last = pending.fencing.lastAlone
         pending.fencing = next
+        pending.fencing.lastAlone = next.isSole ? next.epoch : last
         if wasWitness, next.keepsBytes { try wantAllBytes() }
         pending.isFencingChanged = true
     }
