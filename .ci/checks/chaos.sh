@@ -18,12 +18,12 @@ trap 'rm -rf "$work"' EXIT
 usual=kill,restart,stop,blackout,powercut,isolate,oneway,lossy,partition
 if [ "$(id -u)" -ne 0 ]; then usual=all; fi
 
-# With the new seed buckets move meanwhile.
-moves=
+# With the new seed buckets move meanwhile, and the traces of deletes are collected.
+extras=
 for seed in 42 "${SEED:-$((RANDOM * 32768 + RANDOM))}"; do
     echo "chaos: seed $seed"
-    "$CHAOS" run --meshd "$MESHD" --nodes 5 --minutes "${MINUTES:-2.5}" --faults "${FAULTS:-$usual}" --rate 120 --seed "$seed" $moves \
+    "$CHAOS" run --meshd "$MESHD" --nodes 5 --minutes "${MINUTES:-2.5}" --faults "${FAULTS:-$usual}" --rate 120 --seed "$seed" $extras \
         --dir "$work/nodes-$seed" --report "$work/report-$seed"
     rm -rf "$work/nodes-$seed"
-    moves=--moves
+    extras="--moves --collect"
 done

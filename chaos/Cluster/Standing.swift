@@ -22,6 +22,8 @@ struct Standing: Sendable {
             let hints: [Backlog]
             let wanted: Int
             let comparisons: [Comparison]
+            /// Since the node began.
+            let counters: [String: UInt64]?
         }
 
         let name: String
@@ -93,6 +95,11 @@ struct Standing: Sendable {
             guard let repair = node.condition?.repair else { return false }
             return repair.wanted > 0 || repair.hints.contains { $0.objects > 0 }
         }
+    }
+
+    /// Traces of deletes that the nodes have collected, each since it began.
+    var collected: UInt64 {
+        nodes.reduce(0) { $0 + ($1.condition?.repair?.counters?["tombstones_collected"] ?? 0) }
     }
 
     /// What comparisons of these nodes found that were made since then, and whether these are all that there should be.

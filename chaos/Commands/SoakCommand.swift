@@ -108,6 +108,7 @@ struct SoakCommand: AsyncParsableCommand {
         if let next = trial.meshdNext { arguments += ["--meshd-next", next] }
         if trial.churn { arguments.append("--churn") }
         if trial.moves { arguments.append("--moves") }
+        if trial.collect { arguments.append("--collect") }
         if allowDebug { arguments.append("--allow-debug") }
         return arguments
     }

@@ -18,6 +18,9 @@ struct TrialOptions: ParsableArguments {
     @Flag(help: "Meanwhile buckets move to chosen nodes and back, again and again.")
     var moves = false
 
+    @Flag(help: "Meanwhile the traces of what was deleted are collected, every second and at once.")
+    var collect = false
+
     @Option(help: "Clients at once.")
     var clients = 12
 
@@ -61,6 +64,7 @@ struct TrialOptions: ParsableArguments {
             leftOut: wanted.filter { !possible.contains($0) },
             hasChurn: churn,
             hasMoves: moves,
+            hasCollection: collect,
             diskBytesMax: diskMax.bytes,
             next: next
         )

@@ -42,6 +42,19 @@ struct Convergence {
         )
     }
 
+    /// In peace all members agree on what may go, so that something does.
+    func judgeCollection() async throws {
+        let deadline = Clock.nanoseconds() + secondsMax * 1_000_000_000
+        var collected: UInt64 = 0
+        repeat {
+            collected = try await Standing.ask(cluster, cluster.nodes[0]).collected
+            if collected > 0 { break }
+            try await Task.sleep(for: .seconds(1))
+        } while Clock.nanoseconds() < deadline
+        verdict.count("traces of deletes collected since the last starts", Int(collected))
+        verdict.check(promise: .converged, collected > 0, "\(secondsMax) s of peace, and no tombstone is collected")
+    }
+
     /// The same without comparisons: each node was up again for a while, and those that remember what it has missed
     /// bring it. Then the first comparison finds no difference.
     func judgeHints() async throws {

@@ -17,7 +17,7 @@ struct MeshTrial: Sendable {
     struct Settings: Sendable, Codable {
         /// What a person can ask for, and a replay asks for again. What only a hunt for a bug sets is left out.
         private enum CodingKeys: String, CodingKey {
-            case nodes, seconds, clients, rate, faults, leftOut, hasChurn, hasMoves, diskBytesMax, next
+            case nodes, seconds, clients, rate, faults, leftOut, hasChurn, hasMoves, hasCollection, diskBytesMax, next
         }
 
         var nodes: Int
@@ -31,6 +31,8 @@ struct MeshTrial: Sendable {
         var hasChurn: Bool
         /// Nil in reports of older builds.
         var hasMoves: Bool?
+        /// Nil in reports of older builds.
+        var hasCollection: Bool?
         var diskBytesMax: Int
         /// The second build of an upgrade.
         var next: String?
@@ -48,16 +50,21 @@ struct MeshTrial: Sendable {
         var text: String {
             let names = faults.isEmpty ? "none" : faults.map(\.rawValue).joined(separator: ", ")
             return "\(nodes) nodes, \(seconds) s, faults: \(names)\(hasChurn ? ", churn" : "")"
-                + (hasMoves == true ? ", moves" : "")
+                + (hasMoves == true ? ", moves" : "") + (hasCollection == true ? ", collection" : "")
         }
 
         /// What to type to have the same again.
         func command(seed: UInt64) -> String {
             let names = faults.isEmpty ? "none" : faults.map(\.rawValue).joined(separator: ",")
             let minutes = seconds % 60 == 0 ? "\(seconds / 60)" : "\(Double(seconds) / 60)"
+            let options = [
+                hasChurn ? " --churn" : "", hasMoves == true ? " --moves" : "",
+                hasCollection == true ? " --collect" : "",
+                next.map { " --meshd-next \($0)" } ?? "",
+            ]
             return
                 "chaos run --nodes \(nodes) --minutes \(minutes) --seed \(seed) --faults \(names) --clients \(clients) "
-                + "--rate \(rate)\(hasChurn ? " --churn" : "")\(hasMoves == true ? " --moves" : "")\(next.map { " --meshd-next \($0)" } ?? "")"
+                + "--rate \(rate)\(options.joined())"
         }
     }
 
@@ -73,10 +80,12 @@ struct MeshTrial: Sendable {
         self.disk = disk
         self.settings = settings
         self.run = run
+        var outfit = settings.outfit ?? Outfit(for: settings.faults, next: settings.next)
+        if settings.hasCollection == true { outfit.arguments += ["--collect-interval", "1s", "--collect-age", "0s"] }
         cluster = try await Cluster.make(
             run,
             needsNetwork: settings.faults.contains(where: \.needsNetwork),
-            outfit: settings.outfit ?? Outfit(for: settings.faults, next: settings.next)
+            outfit: outfit
         )
         course = Course(
             nanosPerStep: UInt64(settings.clients) * 1_000_000_000 / UInt64(settings.rate),
@@ -153,6 +162,7 @@ struct MeshTrial: Sendable {
         if isFound { return }
         run.diary.enter("converging")
         try await convergence.judge()
+        if settings.hasCollection == true { try await convergence.judgeCollection() }
         run.diary.enter("stopping")
         try await Ending(cluster: cluster, verdict: run.verdict).judge()
     }

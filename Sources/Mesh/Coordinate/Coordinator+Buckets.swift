@@ -88,9 +88,9 @@ extension Coordinator {
         guard let closing = try await setClosing(true, bucket, address, after: nil, mesh) else { return .noSuchBucket }
         do {
             return try await deleteClosing(bucket, address, closing, mesh)
-        } catch let error as CoordinatorError where error == .alone {
+        } catch CoordinatorError.alone {
             // It is closing: that something was done is certain.
-            throw error.uncertain
+            throw CoordinatorError.alone.uncertain
         }
     }
 

@@ -4,7 +4,7 @@ package import Swim
 /// What repair asks of the coordinator before it gives up what is left of deleted buckets.
 extension Coordinator: BucketRegister {
     package func liveBuckets() async throws -> Set<BucketID> {
-        guard let mesh, mesh.isReady() else { throw CoordinatorError.quorumLost(answered: 0, of: 1, effect: .none) }
+        guard let mesh, mesh.isReady() else { throw CoordinatorError.nobody }
         if mesh.book.current.isSole == mesh.holders.own { return Set(store.buckets().map(\.id)) }
         var live: Set<BucketID> = []
         var query = ScanQuery(bucket: .system, limit: 1000)

@@ -233,8 +233,8 @@ extension Coordinator {
         do {
             _ = try await change(gone.address, .current, mesh) { $0.found == nil ? .keep : .write(gone) }
         } catch CoordinatorError.alone {
-            // The store has ended it when it was left alone, or does now.
-            _ = try await store.commit(.abortUpload(upload.id))
+            // The store has ended it when it was left alone, or does now, unless this node is the one that left.
+            _ = try? await store.commit(.abortUpload(upload.id))
         } catch is CoordinatorError {
             return
         }

@@ -41,12 +41,12 @@ package final class Coordinator: Sendable {
     private var others: MeshSide? {
         get throws {
             guard let mesh else { return nil }
-            guard mesh.isReady() else { throw CoordinatorError.quorumLost(answered: 0, of: 1, effect: .none) }
+            guard mesh.isReady() else { throw CoordinatorError.nobody }
             let layout = mesh.book.current
             if layout.hasRemoved(mesh.holders.own, storeID: store.storeID) { throw CoordinatorError.notMember }
             guard let sole = layout.isSole else { return mesh }
             // Whoever is not a member yet coordinates nothing there.
-            guard sole == mesh.holders.own else { throw CoordinatorError.quorumLost(answered: 0, of: 1, effect: .none) }
+            guard sole == mesh.holders.own else { throw CoordinatorError.nobody }
             return nil
         }
     }
@@ -61,7 +61,7 @@ package final class Coordinator: Sendable {
         do {
             return try await spread(mesh)
         } catch CoordinatorError.alone {
-            guard try others == nil else { throw CoordinatorError.quorumLost(answered: 0, of: 1, effect: .none) }
+            guard try others == nil else { throw CoordinatorError.nobody }
             return try await alone()
         }
     }
@@ -104,7 +104,7 @@ package final class Coordinator: Sendable {
     /// The bytes that it names may have been staged while there were other holders, and not here.
     private func commitAlone(_ mutation: Mutation) async throws -> Outcome {
         if let op = mutation.stagedOp, !store.isStaged(op) {
-            throw CoordinatorError.quorumLost(answered: 0, of: 1, effect: .none)
+            throw CoordinatorError.nobody
         }
         // A row may carry more than a draft: the store moves what is long out of rows only.
         if case .put(var draft, let condition) = mutation, case .inline(let bytes) = draft.body,

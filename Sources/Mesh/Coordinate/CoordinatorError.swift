@@ -21,8 +21,11 @@ package enum CoordinatorError: Error, Sendable, Equatable {
     /// Asked for a consistency that this operation does not have.
     case unsupported(Consistency)
 
+    /// Who could answer is not there, or not known, and nothing was sent.
+    static let nobody = quorumLost(answered: 0, of: 1, effect: .none)
+
     /// The same failure of a change of which an earlier try may have taken effect.
-    package var uncertain: CoordinatorError {
+    var uncertain: CoordinatorError {
         switch self {
         case .quorumLost(let answered, let count, _): .quorumLost(answered: answered, of: count, effect: .unknown)
         case .contended: .contended(.unknown)

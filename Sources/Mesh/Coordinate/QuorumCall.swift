@@ -39,8 +39,8 @@ final class QuorumCall<Machine: RegisterMachine>: Waking {
 
     func run() async -> RegisterOutcome {
         road.clock.add(self)
-        if let alone = road.alone(in: road.book.current) {
-            resign(to: alone)
+        if let sole = road.sole(in: road.book.current) {
+            resign(to: sole)
         } else {
             drive { machine, now, outbox in machine.begin(now: now, into: &outbox) }
         }
@@ -110,7 +110,7 @@ final class QuorumCall<Machine: RegisterMachine>: Waking {
 
     private func learn(_ layout: Layout) {
         state.withLock { $0.epoch = max($0.epoch, layout.epoch) }
-        if let alone = road.alone(in: layout) { return resign(to: alone) }
+        if let sole = road.sole(in: layout) { return resign(to: sole) }
         let holders = layout.holders(of: address, base: road.copies)
         drive { machine, now, outbox in
             machine.relayout(
@@ -224,7 +224,7 @@ struct CallRoad: Sendable {
     var isForLayout = false
 
     /// Who holds everything alone: no call is made then.
-    func alone(in layout: Layout) -> NodeID? { isForLayout ? nil : layout.isSole }
+    func sole(in layout: Layout) -> NodeID? { isForLayout ? nil : layout.isSole }
 
     /// A monotonic clock.
     static var nowMicros: UInt64 { NIODeadline.now().uptimeNanoseconds / 1000 }

@@ -17,7 +17,7 @@ struct Fencing: Sendable {
 
     /// The latest epoch in which it was that, since the store was opened: calls of then and of before are over for good,
     /// also when there are others again. 0: it was not.
-    var lastAlone: UInt64 = 0
+    var epochAlone: UInt64 = 0
 
     /// False on a witness: its rows are rows alone, and it asks nobody for their bytes.
     var keepsBytes = true
@@ -38,7 +38,7 @@ struct Fencing: Sendable {
     /// What was begun with others is over then, fenced or not. Only the layout itself is decided by calls of an epoch in
     /// which one node is alone.
     private func wasAlone(since call: UInt64) -> Bool {
-        call < lastAlone || (call == lastAlone && call > 0 && !isSole)
+        call < epochAlone || (call == epochAlone && call > 0 && !isSole)
     }
 
     /// The same for calls that go over the partitions of a bucket: no partition may have changed since.

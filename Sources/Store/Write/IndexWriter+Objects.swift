@@ -17,29 +17,32 @@ extension IndexWriter {
             let replaced = try replaced(in: bucket, draft.key, head)
             let id = try buffer.withUnsafeReadableBytes { try insertBody($0) }
             return try write(draft, in: bucket, over: head, condition, body: .inline, bodyID: id, replaced)
-        case .blob, .staged:
-            let blob = try blob(of: draft.body)
-            let locations = try staged(blob, size: draft.size)
-            let replaced = try replaced(in: bucket, draft.key, head)
-            try adopt(blob, locations)
-            return try write(
-                draft,
-                in: bucket,
-                over: head,
-                condition,
-                body: .blob(blob),
-                bodyID: blob.rawValue,
-                replaced
-            )
+        case .blob(let blob): return try putStaged(blob, draft, in: bucket, over: head, condition)
+        case .staged(let op):
+            return try putStaged(try blob(stagedUnder: op), draft, in: bucket, over: head, condition)
         }
     }
 
-    private func blob(of body: NewBody) throws -> BlobID {
-        switch body {
-        case .blob(let blob): blob
-        case .staged(let op): try blob(stagedUnder: op)
-        case .empty, .inline: Self.noBlob
-        }
+    /// Bytes that are staged become those of the version.
+    private func putStaged(
+        _ blob: BlobID,
+        _ draft: Draft,
+        in bucket: Bucket,
+        over head: KeyHead?,
+        _ condition: Precondition
+    ) throws -> Outcome {
+        let locations = try staged(blob, size: draft.size)
+        let replaced = try replaced(in: bucket, draft.key, head)
+        try adopt(blob, locations)
+        return try write(
+            draft,
+            in: bucket,
+            over: head,
+            condition,
+            body: .blob(blob),
+            bodyID: blob.rawValue,
+            replaced
+        )
     }
 
     func check(_ key: Key) throws {

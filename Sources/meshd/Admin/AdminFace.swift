@@ -200,7 +200,7 @@ struct AdminError: Error, Sendable {
             )
         case .contended: self.init(.conflict, "busy", "others changed the same thing all the time; try again")
         case .bucketClosing: self.init(.conflict, "bucket_closing", "the bucket is being deleted")
-        case .alone: self.init(CoordinatorError.alone.uncertain)
+        case .alone: self.init(.serviceUnavailable, "no_quorum", "all other nodes left meanwhile; nothing was changed")
         case .notMember:
             self.init(.serviceUnavailable, "not_member", "this node was removed from its mesh: ask another one")
         case .unsupported(let asked):

@@ -18,7 +18,9 @@ extension S3Error {
         case .bucketClosing(let effect):
             self.init(.operationAborted, "The bucket is being deleted. Try again.")
             headers = [.init("x-mesh-effect", effect.rawValue)]
-        case .alone: self.init(CoordinatorError.alone.uncertain)
+        case .alone:
+            self.init(.slowDown)
+            headers = [.init("x-mesh-effect", CoordinatorError.Effect.none.rawValue), .init("Retry-After", "1")]
         case .notMember: self = .notMember
         case .unsupported(let consistency):
             self = .unsupported(.header, "x-mesh-consistency: \(consistency.rawValue)")

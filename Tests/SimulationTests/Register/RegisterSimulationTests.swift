@@ -70,8 +70,10 @@ import Testing
         for seed in Self.first..<Self.first + UInt64(Self.seeds) {
             await breathe()
             let report = Self.leaving(seed)
-            if !report.isClean { Issue.record("\(report.text)") }
-            if !report.isClean { return }
+            guard report.isClean else {
+                Issue.record("\(report.text)")
+                return
+            }
         }
         say("register: \(Self.seeds) seeds with nodes that leave")
         #expect((1...20).contains { !Self.leaving($0, .clingsToLayout).isClean }, "whoever does not look is stuck")

@@ -15,12 +15,12 @@ import Testing
         )
     }
 
-    private static func upload(_ bucket: BucketID, _ key: String, of object: Row) -> Row {
+    private static func upload(_ bucket: BucketID, _ key: String, of object: Row, parts: [PartName] = []) -> Row {
         let completion = UploadRow.Completion(
             stamp: object.record.stamp,
             isConditional: false,
             op: object.record.op,
-            parts: [],
+            parts: parts,
             size: 0,
             etag: ETag(high: 0, low: 0),
             attributes: [],
@@ -35,6 +35,26 @@ import Testing
             op: OpID(high: 9, low: object.record.op.low),
             attributes: UploadRow(attributes: [], completion: completion).encoded
         )
+    }
+
+    /// A completion whose object got the bytes of its part, and was overwritten.
+    private static func overwrite(_ bucket: BucketID, _ store: ObjectStore) async throws {
+        let bytes: [UInt8] = Array(repeating: 3, count: 100)
+        let name = PartName(number: 1, op: OpID(high: 5, low: 7), size: 100, attributes: [])
+        try await store.stage(name.op, bytes)
+        let (key, op) = (Key("over"), OpID(high: 5, low: 8))
+        let old = HolderSample.row(bucket, key, Stamp(t: 52, w: 1, q: 0), op: op, body: .parts([name]), size: 100)
+        let upload = upload(bucket, "over", of: old, parts: [name])
+        let part = HolderSample.row(
+            bucket.within(.part),
+            UploadKey.part(upload.record.key, 1),
+            Stamp(t: 21, w: 1, q: 0),
+            op: name.op,
+            body: .staged,
+            size: 100
+        )
+        let new = HolderSample.row(bucket, key, Stamp(t: 53, w: 1, q: 0), op: OpID(high: 5, low: 9))
+        for row in [upload, part, old, new] { #expect(await store.commit(row) == .complete) }
     }
 
     @Test("what others had begun is ended: completions, deletions of buckets, calls of the time before")
@@ -57,11 +77,13 @@ import Testing
         )
         let uploads = [Self.upload(bucket, "made", of: object), Self.upload(bucket, "lost", of: absent)]
         for row in uploads + [object, deleting] { #expect(await store.commit(row) == .complete) }
+        try await Self.overwrite(bucket, store)
         try await store.setClosed([bucket], true)
 
         try await Self.adopt(store, epoch: 4, isSole: true)
         #expect(try await store.upload(UploadID(high: 1 << 16, low: 1)) == nil)
         #expect(try await store.upload(UploadID(high: 1 << 16, low: 2)) != nil)
+        #expect(try await store.upload(UploadID(high: 1 << 16, low: 8)) == nil)
         func state(_ key: Key, _ space: BucketID) async -> Row? {
             await withUnsafeContinuation { done in
                 store.answer(ReplicaCall(epoch: 4, .look(RowAddress(space, key), .current, .record))) {

@@ -84,10 +84,10 @@ final class SpreadSink: Sendable {
         return Dictionary(uniqueKeysWithValues: lanes)
     }
 
-    private func isQuorum(ofBytes nodes: [NodeID]) -> Bool { isQuorum { $0.isQuorum(ofBytes: nodes) } }
-
     /// Of the holders of the beginning, or of those of now.
-    private func isQuorum(_ judge: (HolderSet) -> Bool) -> Bool { judge(holders) || successors().map(judge) == true }
+    private func isQuorum(ofBytes nodes: [NodeID]) -> Bool {
+        holders.isQuorum(ofBytes: nodes) || successors()?.isQuorum(ofBytes: nodes) == true
+    }
 
     /// Nothing was handed over yet.
     var isEmpty: Bool { state.withLock { $0.chunks == 0 } }
@@ -146,7 +146,7 @@ final class SpreadSink: Sendable {
         let isNeeded = state.withLock { state in
             let others = nodes.filter { $0 != node && state.lanes[$0]?.isCut == false }
             return state.generation == effort.generation && state.lanes[node]?.isCut == false
-                && !isQuorum { $0.isQuorum(others) }
+                && !(successors() ?? holders).isQuorum(others)
         }
         guard isNeeded, !effort.isLast else { return advance(node, effort) { $0.isCut = true } }
         loop.scheduleTask(in: effort.rest) { again(effort.next) }

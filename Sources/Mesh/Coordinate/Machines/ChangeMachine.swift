@@ -211,8 +211,7 @@ package struct ChangeMachine: RegisterMachine {
         if case .committing(let committing) = stage, committing.row.record.op == own?.record.op {
             return finish(committing.outcome(alone: node), into: &outbox)
         }
-        let effect: RegisterFailure.Effect = isProposed ? .unknown : .none
-        finish(.failed(RegisterFailure(effect: effect, reason: .alone, acks: 0, needed: 1)), into: &outbox)
+        finish(.failed(.alone(isProposed ? .unknown : .none)), into: &outbox)
     }
 
     // MARK: Looking

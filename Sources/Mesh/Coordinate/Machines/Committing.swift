@@ -126,6 +126,6 @@ struct Committing: Sendable {
     func outcome(alone node: NodeID) -> RegisterOutcome {
         // It has the row, or had it and a newer one came.
         if having.contains(node) { return .done(row) }
-        return .failed(RegisterFailure(effect: .unknown, reason: .alone, acks: 0, needed: 1))
+        return .failed(.alone(.unknown))
     }
 }

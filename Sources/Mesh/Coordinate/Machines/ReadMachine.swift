@@ -64,7 +64,7 @@ package struct ReadMachine: RegisterMachine {
     package mutating func resign(to node: NodeID, into outbox: inout [RegisterDirective]) {
         guard !isFinished else { return }
         isFinished = true
-        outbox.append(.finish(.failed(RegisterFailure(effect: .none, reason: .alone, acks: 0, needed: 1))))
+        outbox.append(.finish(.failed(.alone(.none))))
     }
 
     private mutating func follow(_ step: Looking.Step, into outbox: inout [RegisterDirective]) {

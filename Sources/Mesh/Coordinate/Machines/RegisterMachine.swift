@@ -81,6 +81,10 @@ package struct RegisterFailure: Sendable, Error {
     /// Answers that counted in the phase that failed, and how many it needed of the larger set.
     package var acks: Int
     package var needed: Int
+
+    static func alone(_ effect: Effect) -> RegisterFailure {
+        RegisterFailure(effect: effect, reason: .alone, acks: 0, needed: 1)
+    }
 }
 
 /// What a quorum of holders has of a key, after all of them were brought to agree.

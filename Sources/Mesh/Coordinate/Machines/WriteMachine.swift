@@ -155,10 +155,8 @@ package struct WriteMachine: RegisterMachine {
 
     package mutating func resign(to node: NodeID, into outbox: inout [RegisterDirective]) {
         switch stage {
-        case .looking:
-            finish(.failed(RegisterFailure(effect: .none, reason: .alone, acks: 0, needed: 1)), into: &outbox)
-        case .committing(let committing):
-            finish(committing.outcome(alone: node), into: &outbox)
+        case .looking: finish(.failed(.alone(.none)), into: &outbox)
+        case .committing(let committing): finish(committing.outcome(alone: node), into: &outbox)
         case .finished: break
         }
     }

@@ -1,17 +1,23 @@
 /// What becomes of work that others had a part in when this store is left alone: nobody goes on with it, and nothing that
 /// it decides by itself leaves a trace that would keep away what comes late.
 extension IndexWriter {
-    /// In the transaction that takes up the layout of one.
-    func takeOver() throws {
+    /// In the transaction that takes up the layout of one. What cannot be read stays as it is: a damaged row of one key
+    /// keeps no node from starting.
+    func endSharedWork() throws {
         try forgetInstances()
         for bucket in pending.small.byID.values {
-            try endCompletions(in: bucket)
-            try keep(bucket)
+            try passingDamage { try endCompletions(in: bucket) }
+            try passingDamage { try keep(bucket) }
         }
         for bucket in pending.closed where pending.small[bucket] != nil { try setClosed(bucket, false) }
     }
 
-    /// An upload that is being completed is over if its object is here, and else open for parts again.
+    private func passingDamage(_ body: () throws -> Void) throws {
+        let before = changes
+        do { try body() } catch StoreError.corrupt where changes == before {}
+    }
+
+    /// An upload that is being completed is over if its object was made, and else open for parts again.
     private func endCompletions(in bucket: Bucket) throws {
         var uploads: [(row: RecordRow, upload: UploadRow, completion: UploadRow.Completion)] = []
         try versions.each(of: bucket.id.within(.upload), prefix: []) { row in
@@ -21,16 +27,30 @@ extension IndexWriter {
             return true
         }
         for (row, upload, completion) in uploads {
-            let key = Key(UploadKey.objectKey(of: row.record.key.bytes))
-            if try versions.exact(bucket.id, key, completion.stamp)?.record.op == completion.op {
+            try passingDamage {
                 let address = RowAddress(row.record.bucket, row.record.key)
-                try forget(row, try parts(of: address), keeping: [])
-            } else {
-                var open = row
-                open.record.attributes = UploadRow(attributes: upload.attributes).encoded
-                try rewrite(open)
+                let parts = try parts(of: address)
+                if try wasMade(completion, bucket.id, Key(UploadKey.objectKey(of: address.key.bytes)), parts) {
+                    try forget(row, parts, keeping: [])
+                } else {
+                    var open = row
+                    open.record.attributes = UploadRow(attributes: upload.attributes).encoded
+                    try rewrite(open)
+                }
             }
         }
+    }
+
+    /// Its object is here, or was: then it has the bytes of its parts.
+    private func wasMade(
+        _ completion: UploadRow.Completion,
+        _ bucket: BucketID,
+        _ key: Key,
+        _ parts: [RecordRow]
+    ) throws -> Bool {
+        if try versions.exact(bucket, key, completion.stamp)?.record.op == completion.op { return true }
+        let names = Set(completion.parts.map(\.op))
+        return parts.contains { names.contains($0.record.op) && $0.record.body == .absent && !$0.lacksBytes }
     }
 
     /// A deletion of the bucket that was begun and not decided is off.
@@ -40,13 +60,5 @@ extension IndexWriter {
             BucketRow(encoded: $0.record.attributes)
         }
         if known?.state == .deleting { try set(bucket) }
-    }
-
-    /// A row of small state that a quorum decided. Nil: it was decided before this store was left alone, which may have
-    /// deleted it since.
-    func absorb(_ row: Row, decidedIn epoch: UInt64) throws -> [Stored]? {
-        let fencing = pending.fencing
-        if fencing.isSole, epoch < fencing.epoch { return nil }
-        return try merge([row], epoch: .max)
     }
 }

@@ -26,14 +26,22 @@ extension IndexWriter {
         }
     }
 
+    /// A row of small state that a quorum decided. Nil: it was decided before this store was left alone, which may have
+    /// deleted it since.
+    func absorb(_ row: Row, decidedIn epoch: UInt64) throws -> [Stored]? {
+        let fencing = pending.fencing
+        if fencing.isSole, epoch < fencing.epoch { return nil }
+        return try merge([row], epoch: .max)
+    }
+
     /// Goes by a later layout from the next write on. An earlier one changes nothing.
     func adopt(_ next: Fencing) throws {
         guard next.epoch >= pending.fencing.epoch else { return }
-        if next.isSole, !pending.fencing.isSole { try takeOver() }
+        if next.isSole, !pending.fencing.isSole { try endSharedWork() }
         let wasWitness = !pending.fencing.keepsBytes
-        let last = pending.fencing.lastAlone
+        let epochAlone = pending.fencing.epochAlone
         pending.fencing = next
-        pending.fencing.lastAlone = next.isSole ? next.epoch : last
+        pending.fencing.epochAlone = next.isSole ? next.epoch : epochAlone
         if wasWitness, next.keepsBytes { try wantAllBytes() }
         pending.isFencingChanged = true
     }
