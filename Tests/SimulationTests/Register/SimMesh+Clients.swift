@@ -109,6 +109,8 @@ extension SimMesh {
     func lookAtLayout(_ operation: Int) {
         let known = replicas[running[operation].node].layout
         guard known.epoch > running[operation].epoch, !faults.contains(.clingsToLayout) else { return }
+        // The news may also come a moment later than the failure.
+        guard mix.leaves || random.below(4) == 0 else { return }
         learned(operation, known)
     }
 
