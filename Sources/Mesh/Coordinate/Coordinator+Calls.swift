@@ -44,8 +44,10 @@ extension Coordinator: CopyWishes {
 
     // MARK: Machines
 
-    func task(_ address: RowAddress, _ mesh: MeshSide) -> RegisterTask {
+    /// Throws where one node holds everything by now: there are no machines then, but for the layout itself.
+    func task(_ address: RowAddress, _ mesh: MeshSide, isForLayout: Bool = false) throws -> RegisterTask {
         let layout = mesh.book.current
+        if layout.isSole != nil, !isForLayout { throw CoordinatorError.alone }
         let holders = holders(of: address, layout)
         var task = RegisterTask(
             address: address,
@@ -84,7 +86,7 @@ extension Coordinator: CopyWishes {
         _ depth: LookDepth,
         _ mesh: MeshSide
     ) async throws -> KeySight {
-        let task = task(address, mesh)
+        let task = try task(address, mesh)
         let machine = ReadMachine(task, selector, depth: depth)
         let outcome = await timed(.read) { await QuorumCall(machine, task, road: road(address, mesh)).run() }
         guard case .seen(let sight) = outcome else { throw failure(outcome, task) }
@@ -93,7 +95,7 @@ extension Coordinator: CopyWishes {
 
     /// A blind write. Nil: it deletes what is not there.
     func write(_ row: Row, _ mesh: MeshSide, _ asked: Consistency?) async throws -> Row? {
-        let task = task(row.address, mesh)
+        let task = try task(row.address, mesh)
         let machine = WriteMachine(task, row, wallMillis: WallClock.unixMillis)
         let kind = row.record.kind == .tombstone ? QuorumMetrics.Kind.delete : .write
         let outcome = await timed(kind) {
@@ -108,7 +110,7 @@ extension Coordinator: CopyWishes {
 
     /// Writes a row whose stamp was decided before. `settled`: what it was when the decision was last seen to stand.
     func place(_ row: Row, _ mesh: MeshSide, settled: UInt64) async throws {
-        let task = task(row.address, mesh)
+        let task = try task(row.address, mesh)
         let outcome = await timed(.write) {
             await QuorumCall(PlaceMachine(task, row, settled: settled), task, road: road(row.address, mesh)).run()
         }
@@ -124,7 +126,7 @@ extension Coordinator: CopyWishes {
         isForLayout: Bool = false,
         _ judge: @escaping @Sendable (KeySight) -> ChangeVerdict
     ) async throws -> Changed {
-        let task = task(address, mesh)
+        let task = try task(address, mesh, isForLayout: isForLayout)
         let machine = ChangeMachine(task, selector, judge: judge)
         var road = road(address, mesh)
         road.isForLayout = isForLayout

@@ -31,7 +31,7 @@ extension Coordinator {
         _ depth: LookDepth,
         _ mesh: MeshSide
     ) async throws -> Row? {
-        let task = task(address, mesh)
+        let task = try task(address, mesh)
         let call = ReplicaCall(epoch: task.epoch, .look(address, version, depth))
         for node in task.preferred {
             let replies: [ReplicaReply?] = await gather([node]) { node, done in

@@ -39,11 +39,7 @@ final class QuorumCall<Machine: RegisterMachine>: Waking {
 
     func run() async -> RegisterOutcome {
         road.clock.add(self)
-        if let sole = road.sole(in: road.book.current) {
-            resign(to: sole)
-        } else {
-            drive { machine, now, outbox in machine.begin(now: now, into: &outbox) }
-        }
+        drive { machine, now, outbox in machine.begin(now: now, into: &outbox) }
         // Resumed exactly once: here, or by the directive `.finish`, which takes it out of the state.
         return await withUnsafeContinuation { continuation in
             let outcome = state.withLock { state -> RegisterOutcome? in
@@ -110,7 +106,9 @@ final class QuorumCall<Machine: RegisterMachine>: Waking {
 
     private func learn(_ layout: Layout) {
         state.withLock { $0.epoch = max($0.epoch, layout.epoch) }
-        if let sole = road.sole(in: layout) { return resign(to: sole) }
+        if let sole = layout.isSole, !road.isForLayout {
+            return drive { machine, _, outbox in machine.resign(to: sole, into: &outbox) }
+        }
         let holders = layout.holders(of: address, base: road.copies)
         drive { machine, now, outbox in
             machine.relayout(
@@ -121,10 +119,6 @@ final class QuorumCall<Machine: RegisterMachine>: Waking {
                 into: &outbox
             )
         }
-    }
-
-    private func resign(to node: NodeID) {
-        drive { machine, _, outbox in machine.resign(to: node, into: &outbox) }
     }
 
     // MARK: The clock
@@ -222,9 +216,6 @@ struct CallRoad: Sendable {
     var copies = Layout.copiesDefault
     /// The layout is decided by its voters also while there is one, and by nothing but this.
     var isForLayout = false
-
-    /// Who holds everything alone: no call is made then.
-    func sole(in layout: Layout) -> NodeID? { isForLayout ? nil : layout.isSole }
 
     /// A monotonic clock.
     static var nowMicros: UInt64 { NIODeadline.now().uptimeNanoseconds / 1000 }

@@ -191,9 +191,10 @@ final class SpreadSink: Sendable {
             return (state.chunks, fed, state.generation)
         }
         for node in fed { conclude(node, count, Effort(generation: generation)) }
-        try await waitUntil { [self] state in
+        // Lanes of holders that left are cut: the layout is looked at behind the wait, not at each answer.
+        try await waitUntil { [holders, nodes] state in
             if state.lanes.values.allSatisfy({ $0.isCut || $0.isDurable }) { return true }
-            guard isQuorum(ofBytes: nodes.filter { state.lanes[$0]?.isDurable == true }) else { return false }
+            guard holders.isQuorum(ofBytes: nodes.filter { state.lanes[$0]?.isDurable == true }) else { return false }
             let since = state.quorumSince ?? .now()
             state.quorumSince = since
             return NIODeadline.now() - since >= .microseconds(Int64(Self.stragglerMicros))
