@@ -15,11 +15,11 @@ cluster: build
 CHAOS ?= run --nodes 5 --minutes 2 --faults all
 
 chaos: build
-	swift build -c release --product chaos
+	@scripts/release.sh --product chaos
 	.build/release/chaos $(CHAOS)
 
 build: dependencies
-	swift build -c release --product meshd
+	@scripts/release.sh --product meshd
 
 test: dependencies
 	swift build --build-tests

@@ -6,8 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 if [ -z "${MESHD:-}" ] || [ -z "${CHAOS:-}" ]; then
-    swift build -c release --product meshd
-    swift build -c release --product chaos
+    scripts/release.sh --product meshd
+    scripts/release.sh --product chaos
     MESHD=.build/release/meshd
     CHAOS=.build/release/chaos
 fi

@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 if [ -z "${MESHD:-}" ]; then
-    swift build -c release
+    scripts/release.sh
     MESHD=.build/release/meshd
     CHAOS=.build/release/chaos
 fi

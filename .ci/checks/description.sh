@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 if [ -z "${MESHD:-}" ]; then
-    swift build -c release --product meshd
+    scripts/release.sh --product meshd
     MESHD=.build/release/meshd
 fi
 venv=.venv-api

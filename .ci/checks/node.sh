@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-swift build -c release
+scripts/release.sh
 meshd=.build/release/meshd
 seed=${SEED:-42}
 .build/release/chaos kills --meshd "$meshd" --kills "${KILLS:-25}" --seed "$seed"

@@ -41,14 +41,15 @@ extension ObjectStore {
         _ done: @escaping @Sendable (ReplicaReply) -> Void
     ) {
         if let refusal = refusal(epoch, address.partition) { return done(.refused(refusal)) }
-        if selector == .current, let found = engine.hot.find(address.bucket, address.key) {
+        guard selector == .current else { return reply(done) { .view(try $0.look(address, selector, depth).view) } }
+        let hot = engine.hot
+        if let found = hot.find(address.bucket, address.key, body: depth == .body) {
             return done(.view(KeyView(found, depth)))
         }
-        let hot = engine.hot
-        let ticket = depth == .body ? hot.ticket(address.bucket, address.key) : nil
+        let ticket = hot.ticket(address.bucket, address.key)
         reply(done) { reader in
-            let view = try reader.look(address, selector, depth)
-            if selector == .current, let ticket, let found = view.hotRecord { hot.keep(found, ticket) }
+            let (view, newest) = try reader.look(address, .current, depth)
+            if let newest { hot.keep(newest, ticket) }
             return .view(view)
         }
     }
@@ -218,14 +219,5 @@ extension KeyView {
         var row = Row(record: record, body: record.body == .empty ? .empty : .absent)
         if depth == .body, let bytes = found.inlineBody { row.body = .inline(bytes) }
         self.found = row
-    }
-
-    /// What the hot records may keep of a look with bodies at the current version.
-    fileprivate var hotRecord: Found? {
-        guard chain.count == 1, let found, found.stamp == top else { return nil }
-        guard case .inline(let bytes) = found.body else {
-            return Found(record: found.record, inlineBody: nil, isCurrent: true)
-        }
-        return Found(record: found.record, inlineBody: bytes, isCurrent: true)
     }
 }

@@ -78,7 +78,9 @@ package final class ObjectStore: Sendable {
     package func find(_ bucket: BucketID, _ key: Key, _ version: VersionSelector, body: Bool) async throws -> Found? {
         let metrics = engine.metrics
         let hot = engine.hot
-        if version == .current, !engine.isClosed, let found = hot.find(bucket, key) { return found }
+        if version == .current, !engine.isClosed, let found = hot.find(bucket, key, body: body) {
+            return found
+        }
         let ticket = hot.ticket(bucket, key)
         return try await engine.readers.read { reader in
             try metrics.noting {

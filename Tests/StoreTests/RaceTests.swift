@@ -89,7 +89,7 @@ import Testing
     // MARK: Reads beside writes
 
     /// What readers of one key may not fall behind: the last acknowledged write, and what any reader has seen.
-    private final class Floor: Sendable {
+    final class Floor: Sendable {
         private let value = Atomic<UInt64>(0)
         let isDone = Flag()
 

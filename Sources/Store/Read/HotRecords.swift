@@ -1,8 +1,9 @@
 import NIOCore
 import Synchronization
 
-/// The newest versions of keys that were read lately, with their small bodies: a read that finds its key here needs no
-/// thread but its own.
+/// The newest versions of keys that were looked at lately, with their small bodies where those were read too: a look
+/// that finds its key here needs no thread but its own. A holder that is asked for its stamps alone, as the second
+/// opinion of a read, keeps the record without the body.
 ///
 /// The newest version is also the newest row of its key: no change is above it, so it is all that a holder is asked for.
 ///
@@ -10,7 +11,7 @@ import Synchronization
 /// keys that it changes are taken out and their shards closed to newcomers; they open again when the commit has ended,
 /// and a reader whose look at the index began before that brings its finding too late (`ticket`).
 final class HotRecords: Sendable {
-    /// Bodies above this are left to the page cache: a hop is cheap beside them.
+    /// Bodies above this are left to the page cache: a hop is cheap beside them. Their records are kept.
     static let bodyBytesMax = 4096
     /// In all shards together.
     static let bytesMax = 16 << 20
@@ -32,6 +33,9 @@ final class HotRecords: Sendable {
         let name: Name
         let found: Found
         let bytes: Int
+
+        /// Whether all is here that a read of the body asks of the index.
+        var hasBody: Bool { found.record.body != .inline || found.inlineBody != nil }
     }
 
     private struct Shard {
@@ -68,10 +72,14 @@ final class HotRecords: Sendable {
 
     private let boxes = (0..<shardCount).map { _ in Box() }
 
-    /// The newest version of a key, if it is here.
-    func find(_ bucket: BucketID, _ key: Key) -> Found? {
+    /// The newest version of a key, if it is here; with `body` only where its small body is here as well.
+    func find(_ bucket: BucketID, _ key: Key, body: Bool) -> Found? {
         let name = Name(bucket: bucket, key: key)
-        return box(name).shard.withLock { shard in shard.places[name].map { shard.entries[$0].found } }
+        return box(name).shard.withLock { shard in
+            guard let place = shard.places[name] else { return nil }
+            let entry = shard.entries[place]
+            return !body || entry.hasBody ? entry.found : nil
+        }
     }
 
     /// To be taken before the look at the index whose finding is to be kept.
@@ -79,19 +87,25 @@ final class HotRecords: Sendable {
         Ticket(epoch: box(Name(bucket: bucket, key: key)).shard.withLock { $0.epoch })
     }
 
+    /// A body that is too long is left out. What is here without its body is replaced by what has one.
     func keep(_ found: Found, _ ticket: Ticket) {
-        let body = found.inlineBody?.readableBytes ?? 0
-        guard found.isCurrent, found.record.kind == .object, found.record.body != .inline || found.inlineBody != nil,
-            body <= Self.bodyBytesMax
-        else { return }
+        guard found.isCurrent, found.record.kind == .object else { return }
+        var found = found
+        if found.inlineBody.map({ $0.readableBytes > Self.bodyBytesMax }) == true { found.inlineBody = nil }
         let name = Name(bucket: found.record.bucket, key: found.record.key)
+        let body = found.inlineBody?.readableBytes ?? 0
         let bytes =
             Self.overheadBytes + body + name.key.bytes.count + found.record.attributes.count + found.record.tags.count
+        let entry = Entry(name: name, found: found, bytes: bytes)
         box(name).shard.withLock { shard in
-            guard shard.commits == 0, shard.epoch == ticket.epoch, shard.places[name] == nil else { return }
+            guard shard.commits == 0, shard.epoch == ticket.epoch else { return }
+            if let known = shard.places[name] {
+                guard entry.hasBody, !shard.entries[known].hasBody else { return }
+                shard.remove(name)
+            }
             while shard.bytes + bytes > Self.bytesMax / Self.shardCount, !shard.entries.isEmpty { shard.evict() }
             shard.places[name] = shard.entries.count
-            shard.entries.append(Entry(name: name, found: found, bytes: bytes))
+            shard.entries.append(entry)
             shard.bytes += bytes
         }
     }

@@ -49,7 +49,7 @@ struct ChaosCommand: ParsableCommand {
     static func absence(of program: String, own: String) -> String {
         """
         there is no program \(program). It comes beside meshd; from the source it is built with
-        `swift build -c release --product chaos`. Put it into the folder of \(own).
+        `scripts/release.sh --product chaos`. Put it into the folder of \(own).
         """
     }
 }

@@ -194,7 +194,19 @@ package struct WriteMachine: RegisterMachine {
     }
 
     /// The time of the row's stamp, if no row of the key is stamped then or later.
-    private var leastTime: UInt64 { max(clockFloor, KeyRules.blindFloor(settled: calls.settled)) }
+    ///
+    /// What is settled may be ahead of the clock, for half a minute behind the growth of a single node. Were all stamps of
+    /// that time the same, holders would have to look for each (`StampBounds`); so the clock goes on there, by the
+    /// smallest step for each millisecond.
+    private var leastTime: UInt64 {
+        let floor = KeyRules.blindFloor(settled: calls.settled)
+        let behindMillis = floor > clockFloor ? (floor - clockFloor) >> 16 : 0
+        let (stepped, isOver) = floor.addingReportingOverflow(Self.stepsMax - min(behindMillis, Self.stepsMax))
+        return isOver ? floor : max(clockFloor, stepped)
+    }
+
+    /// Less than a millisecond of stamps; as many milliseconds are more than the settled time is ever ahead.
+    private static let stepsMax: UInt64 = (1 << 16) - 1
 
     private var isTombstone: Bool { row.record.kind == .tombstone }
 

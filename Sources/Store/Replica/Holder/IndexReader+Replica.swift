@@ -2,16 +2,23 @@ import NIOCore
 
 /// What a holder tells of its rows, as coordinators and other holders ask for them.
 extension IndexReader {
-    /// What is here of a key, and the version that is asked for.
-    func look(_ address: RowAddress, _ selector: VersionSelector, _ depth: LookDepth) throws -> KeyView {
+    /// What is here of a key, and the version that is asked for. `newest`: that version where it is also the newest row
+    /// of its key, as the hot records keep it, with its small body if that was asked for and could be read.
+    func look(
+        _ address: RowAddress,
+        _ selector: VersionSelector,
+        _ depth: LookDepth
+    ) throws -> (view: KeyView, newest: Found?) {
         try begin()
         let near = try rows(about: selector, of: address)
         let rows = KeyRows(near.map(\.ref))
         var view = KeyView(chain: rows.chain(selector), found: nil)
         if near.isEmpty { try versions.checkMissing(address.bucket, address.key) }
-        guard depth != .stamps, let answer = rows.answer(to: selector),
+        guard let answer = rows.answer(to: selector),
             let kept = near.first(where: { $0.record.stamp == answer.stamp })
-        else { return view }
+        else { return (view, nil) }
+        let isNewest = view.chain.count == 1 && answer.stamp == view.top
+        guard depth != .stamps || isNewest else { return (view, nil) }
         let shown = try versions.shown(kept)
         var row = Row(record: shown.record, body: shown.record.body == .empty ? .empty : .absent)
         if depth == .body {
@@ -20,8 +27,11 @@ extension IndexReader {
                 where kept.record.body == .inline
             { row.body = .absent }
         }
-        view.found = row
-        return view
+        if depth != .stamps { view.found = row }
+        guard isNewest else { return (view, nil) }
+        var bytes: ByteBuffer?
+        if case .inline(let inline) = row.body { bytes = inline }
+        return (view, Found(record: shown.record, inlineBody: bytes, isCurrent: true))
     }
 
     /// The rows of `KeyRows.chain`, or more, newest first.
