@@ -1,18 +1,18 @@
 /// What a holder answers.
 package enum ReplicaReply: Sendable {
-    case view(KeyView)
+    indirect case view(KeyView)
     case stored(Stored)
     /// The ballot is promised; what was accepted in this instance before comes along.
-    case promised(accepted: Proposal?)
+    indirect case promised(accepted: Proposal?)
     case accepted
     /// The key's newest row is not the predecessor: below it (the holder missed rows: push them) or beside and above it
     /// (the instance is over: read again).
-    case elsewhere(KeyView)
+    indirect case elsewhere(KeyView)
     /// A higher ballot was promised; to a commit: an accepted create above the row is not resolved yet.
     case outbid(Ballot)
     /// Raw rows, in the order of the stamps that were asked for; those that are gone are left out.
     case rows([Row])
-    case scanned(ScanPage)
+    indirect case scanned(ScanPage)
     /// What the page would have been.
     case digested(PageDigest)
     case refused(Refusal)

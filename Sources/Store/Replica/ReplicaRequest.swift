@@ -15,6 +15,7 @@ package struct ReplicaCall: Sendable {
     package static let fetchMax = 16
 }
 
+/// Rows are kept beside the request, which is handed on many times on its way.
 package enum ReplicaRequest: Sendable {
     /// What the holder has of a key. Changes nothing.
     case look(RowAddress, VersionSelector, LookDepth)
@@ -23,16 +24,16 @@ package enum ReplicaRequest: Sendable {
     case newest(RowAddress, from: UInt64)
     /// Takes a row that is decided: a blind write, a decided conditional one, a repair. Later rows win, whatever the
     /// order of arrival.
-    case commit(Row)
+    indirect case commit(Row)
     /// Paxos, first phase, of the instance (key, predecessor): promise to take no ballot below.
     case prepare(RowAddress, predecessor: Stamp?, Ballot)
     /// Paxos, second phase. The row's stamp is the predecessor's successor.
-    case accept(Row, predecessor: Stamp?, Ballot)
+    indirect case accept(Row, predecessor: Stamp?, Ballot)
     /// The raw rows with these stamps, with small bodies, as far as the holder still has them: what a coordinator passes
     /// on to holders that missed them. Changes nothing. At most `ReplicaCall.fetchMax` stamps.
     case fetch(RowAddress, [Stamp])
     /// Rows in the order of keys.
-    case scan(ScanQuery)
+    indirect case scan(ScanQuery)
 }
 
 /// How much of the answered version comes along.

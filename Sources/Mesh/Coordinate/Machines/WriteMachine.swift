@@ -12,20 +12,23 @@ package import Swim
 package struct WriteMachine: RegisterMachine {
     private enum Stage {
         case looking
-        case committing(Committing)
-        case finished(Committing?)
+        case committing
+        case finished
     }
 
     private var calls: Calls
     private var row: Row
-    private let task: RegisterTask
+    private let writer: UInt64
+    private let pace: RegisterPace
+    private let faults: RegisterFaults
     private let clockFloor: UInt64
     private let deadline: UInt64
     private var stage = Stage.looking
+    /// As soon as the row has its stamp; also behind the end, for late answers.
+    private var committing: Committing?
     private var poll: Poll<KeyRows>
     private var isHedged = false
     private var hedgeAt: UInt64 = 0
-    private var isSent = false
 
     /// - Parameters:
     ///   - row: what is to be written; its stamp is still to be chosen. A tombstone is left out when there is nothing to
@@ -34,7 +37,9 @@ package struct WriteMachine: RegisterMachine {
     package init(_ task: RegisterTask, _ row: Row, wallMillis: UInt64) {
         precondition(row.record.isNull && row.ref.isVersion, "blind rows replace the version null")
         calls = Calls(task)
-        self.task = task
+        writer = task.writer
+        pace = task.pace
+        faults = task.faults
         self.row = row
         clockFloor = min(wallMillis, .max >> 17) << 16
         deadline = task.deadlineMicros
@@ -43,18 +48,13 @@ package struct WriteMachine: RegisterMachine {
 
     /// Holders that are not known to have the row with its bytes; after `.done` they are to be reminded of it. Answers
     /// that come later still shorten it.
-    package var lacking: [NodeID] {
-        switch stage {
-        case .committing(let committing), .finished(.some(let committing)): committing.lacking(calls)
-        case .looking, .finished(nil): []
-        }
-    }
+    package var lacking: [NodeID] { committing?.lacking(calls) ?? [] }
 
     // MARK: Events
 
     package mutating func begin(now: UInt64, into outbox: inout [RegisterDirective]) {
         outbox.append(.wake(atMicros: deadline))
-        if task.faults.contains(.localStamps) { return commit(above: nil, into: &outbox) }
+        if faults.contains(.localStamps) { return commit(above: nil, into: &outbox) }
         look(now: now, into: &outbox)
     }
 
@@ -65,7 +65,7 @@ package struct WriteMachine: RegisterMachine {
         into outbox: inout [RegisterDirective]
     ) {
         guard let (node, purpose) = calls.take(tag) else { return }
-        if case .finished = stage {} else { reply.askForLayout(node, into: &outbox) }
+        if stage != .finished { reply.askForLayout(node, into: &outbox) }
         switch (stage, purpose) {
         case (.looking, .look):
             switch reply {
@@ -76,14 +76,11 @@ package struct WriteMachine: RegisterMachine {
             default: poll.fail(node, now: now, into: &outbox)
             }
             judgeLooks(now: now, into: &outbox)
-        case (.committing(var committing), .commit):
-            let step = committing.reply(node, reply, &calls, now: now, into: &outbox)
-            stage = .committing(committing)
-            follow(step, into: &outbox)
-        case (.finished(.some(var committing)), .commit):
+        case (.committing, .commit):
+            follow(committing?.reply(node, reply, &calls, now: now, into: &outbox), into: &outbox)
+        case (.finished, .commit):
             var ignored: [RegisterDirective] = []
-            _ = committing.reply(node, reply, &calls, now: now, into: &ignored)
-            stage = .finished(committing)
+            _ = committing?.reply(node, reply, &calls, now: now, into: &ignored)
         default: break
         }
     }
@@ -94,16 +91,14 @@ package struct WriteMachine: RegisterMachine {
         case (.looking, .look):
             poll.fail(node, now: now, into: &outbox)
             judgeLooks(now: now, into: &outbox)
-        case (.committing(var committing), .commit):
-            let step = committing.fail(node, calls, now: now, into: &outbox)
-            stage = .committing(committing)
-            follow(step, into: &outbox)
+        case (.committing, .commit):
+            follow(committing?.fail(node, calls, now: now, into: &outbox), into: &outbox)
         default: break
         }
     }
 
     package mutating func wake(now: UInt64, into outbox: inout [RegisterDirective]) {
-        if case .finished = stage { return }
+        if stage == .finished { return }
         if now >= deadline { return finish(failure(), into: &outbox) }
         switch stage {
         case .looking:
@@ -113,10 +108,7 @@ package struct WriteMachine: RegisterMachine {
                 askRest(into: &outbox)
             }
             judgeLooks(now: now, into: &outbox)
-        case .committing(var committing):
-            let step = committing.wake(&calls, now: now, into: &outbox)
-            stage = .committing(committing)
-            follow(step, into: &outbox)
+        case .committing: follow(committing?.wake(&calls, now: now, into: &outbox), into: &outbox)
         case .finished: break
         }
     }
@@ -128,27 +120,24 @@ package struct WriteMachine: RegisterMachine {
         now: UInt64,
         into outbox: inout [RegisterDirective]
     ) {
-        if case .finished = stage { return }
+        if stage == .finished { return }
         let isNews = calls.relayout(holders, epoch: epoch, settled: settled)
         switch stage {
         case .looking:
             if isNews { return look(now: now, into: &outbox) }
             poll.hurry(now: now)
             wake(now: now, into: &outbox)
-        case .committing(var committing):
+        case .committing:
             // The same stamp: a holder of before may have it already, and may have shown it. Under the floor it may even
             // have been deleted since, and that forgotten.
-            if row.stamp.t < KeyRules.blindFloor(settled: calls.settled), !task.faults.contains(.lateStamps) {
+            if row.stamp.t < KeyRules.blindFloor(settled: calls.settled), !faults.contains(.lateStamps) {
                 return finish(failure(), into: &outbox)
             }
-            var step = Committing.Step.waiting
-            if isNews {
-                committing.begin(&calls, into: &outbox)
-            } else {
-                step = committing.hurry(&calls, now: now, into: &outbox)
+            guard !isNews else {
+                committing?.begin(&calls, into: &outbox)
+                return
             }
-            stage = .committing(committing)
-            follow(step, into: &outbox)
+            follow(committing?.hurry(&calls, now: now, into: &outbox), into: &outbox)
         case .finished: break
         }
     }
@@ -156,7 +145,7 @@ package struct WriteMachine: RegisterMachine {
     package mutating func resign(to node: NodeID, into outbox: inout [RegisterDirective]) {
         switch stage {
         case .looking: finish(.failed(.alone(.none)), into: &outbox)
-        case .committing(let committing): finish(committing.outcome(alone: node), into: &outbox)
+        case .committing: if let committing { finish(committing.outcome(alone: node), into: &outbox) }
         case .finished: break
         }
     }
@@ -164,8 +153,8 @@ package struct WriteMachine: RegisterMachine {
     // MARK: Looking
 
     private mutating func look(now: UInt64, into outbox: inout [RegisterDirective]) {
-        poll = Poll(task.pace)
-        hedgeAt = now + task.pace.hedgeMicros
+        poll = Poll(pace)
+        hedgeAt = now + pace.hedgeMicros
         isHedged = false
         outbox.append(.wake(atMicros: hedgeAt))
         var asked: [NodeID] = []
@@ -248,43 +237,37 @@ package struct WriteMachine: RegisterMachine {
             return finish(.failed(failure), into: &outbox)
         }
         let t = max(leastTime, above + 1)
-        row.record.stamp = Stamp(t: t, w: task.writer, q: 0)
-        if task.faults.contains(.depthBeforeWriter) {
-            row.record.stamp = Stamp(t: t, w: 0, q: UInt32(truncatingIfNeeded: task.writer))
+        row.record.stamp = Stamp(t: t, w: writer, q: 0)
+        if faults.contains(.depthBeforeWriter) {
+            row.record.stamp = Stamp(t: t, w: 0, q: UInt32(truncatingIfNeeded: writer))
         }
-        var committing = Committing(row, countsOrderOnly: false, task.pace)
-        committing.begin(&calls, into: &outbox)
-        isSent = true
-        stage = .committing(committing)
+        committing = Committing(row, countsOrderOnly: false, pace)
+        committing?.begin(&calls, into: &outbox)
+        stage = .committing
     }
 
-    private mutating func follow(_ step: Committing.Step, into outbox: inout [RegisterDirective]) {
+    private mutating func follow(_ step: Committing.Step?, into outbox: inout [RegisterDirective]) {
         switch step {
-        case .waiting: break
+        case .waiting, nil: break
         case .done: finish(.done(row), into: &outbox)
         case .hopeless: finish(failure(), into: &outbox)
         }
     }
 
     private func failure() -> RegisterOutcome {
-        var acks = poll.answered.count
-        var refusal = poll.refusal
-        if case .committing(let committing) = stage {
-            acks = committing.acks
-            refusal = committing.refusal
-        }
+        let refusal = committing.map(\.refusal) ?? poll.refusal
         return .failed(
             RegisterFailure(
-                effect: isSent ? .unknown : .none,
+                effect: committing == nil ? .none : .unknown,
                 reason: refusal.map { .refused($0) } ?? .quorum,
-                acks: acks,
+                acks: committing?.acks ?? poll.answered.count,
                 needed: calls.needed
             )
         )
     }
 
     private mutating func finish(_ outcome: RegisterOutcome, into outbox: inout [RegisterDirective]) {
-        if case .committing(let committing) = stage { stage = .finished(committing) } else { stage = .finished(nil) }
+        stage = .finished
         outbox.append(.finish(outcome))
     }
 }
