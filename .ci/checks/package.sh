@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Node packages: Debian's own tools read one, its contents start where no library of Swift can be found but those that it
-# brings, and the node joins by itself and stays when the token is over. MESHD names another program than the release build.
+# Node packages: Debian's own tools read one, its contents start where no library of Swift can be found but what they
+# bring, and the node joins by itself and stays when the token is over. MESHD names another program than the release build.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
