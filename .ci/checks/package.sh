@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Node packages: Debian's own tools read one, its contents start where no library of Swift can be found but what they
-# bring, and the node joins by itself and stays when the token is over. MESHD names another program than the release build.
+# Node packages: Debian's own tools read one, its contents start where no library of Swift can be found, and the
+# node joins by itself and stays when the token is over. MESHD names another program than the release build.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -84,6 +84,8 @@ sh "$work/n2.sh" --unpack "$work/sh"
 diff <(cd "$work/deb" && find . | sort) <(cd "$work/meshd-n2/files" && find . | sort)
 diff -r --no-dereference "$work/meshd-n2/files/usr/lib" "$work/sh/meshd-n2/files/usr/lib"
 cmp "$MESHD" "$work/deb/usr/lib/meshd/meshd"
+# Nothing of Swift is beside the program: all of it is inside.
+[ -z "$(find "$work/deb" -name '*.so*')" ]
 [ "$(stat -c %a "$work/deb/etc/meshd/join.env")" = 600 ]
 # No long-lived secret: neither the admin key nor the node's own, nor its admin token.
 for secret in admin-key node-key admin-token; do

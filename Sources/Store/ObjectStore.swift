@@ -5,8 +5,8 @@ import NIOCore
 /// The door of the room. Writes go through one committer and are durable when their call returns; reads use their own
 /// threads and never wait for a writer. No call blocks the thread of its caller.
 ///
-/// Cost of a small PUT: one hop to the committer, about four statements, a share of one fdatasync. Of a small GET: one
-/// hop to a reader, two point reads.
+/// Cost of a small PUT: one hop to the committer, about four statements, a share of one fdatasync. Of a small GET:
+/// nothing beside a lock if the key is hot, else one hop to a reader and two point reads.
 package final class ObjectStore: Sendable {
     let engine: Engine
 

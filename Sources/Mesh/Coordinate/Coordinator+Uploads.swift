@@ -133,7 +133,7 @@ extension Coordinator {
         if isChange, !manifest.condition.holds(of: sight.found?.record) { return (nil, sight.found) }
         let settled = mesh.book.current.settled
         let now = WallClock.unixMillis
-        let blind = max(now << 16, (sight.top?.stamp.t ?? 0) + 1, KeyRules.blindFloor(settled: settled))
+        let blind = max(KeyRules.blindTime(wallMillis: now, settled: settled), (sight.top?.stamp.t ?? 0) + 1)
         let stamp =
             isChange
             ? KeyRules.successor(of: sight.top?.stamp, settled: settled)

@@ -2,8 +2,8 @@ import NIOCore
 import Synchronization
 
 /// The newest versions of keys that were looked at lately, with their small bodies where those were read too: a look
-/// that finds its key here needs no thread but its own. A holder that is asked for its stamps alone, as the second
-/// opinion of a read, keeps the record without the body.
+/// that finds its key here needs no thread but its own. A look at stamps alone (the second opinion of a read, the
+/// question before a deletion) keeps the record without its body.
 ///
 /// The newest version is also the newest row of its key: no change is above it, so it is all that a holder is asked for.
 ///
@@ -18,6 +18,7 @@ final class HotRecords: Sendable {
     /// What an entry costs beside its bytes, roughly.
     private static let overheadBytes = 400
     private static let shardCount = 128
+    private static let shardBytesMax = bytesMax / shardCount
 
     /// Which state of its shard a reader saw before it looked at the index.
     struct Ticket: Sendable {
@@ -34,8 +35,8 @@ final class HotRecords: Sendable {
         let found: Found
         let bytes: Int
 
-        /// Whether all is here that a read of the body asks of the index.
-        var hasBody: Bool { found.record.body != .inline || found.inlineBody != nil }
+        /// Whether it answers a look that wants a small body: it has it, or there is none in the index.
+        var answersBody: Bool { found.record.body != .inline || found.inlineBody != nil }
     }
 
     private struct Shard {
@@ -72,13 +73,13 @@ final class HotRecords: Sendable {
 
     private let boxes = (0..<shardCount).map { _ in Box() }
 
-    /// The newest version of a key, if it is here; with `body` only where its small body is here as well.
+    /// The newest version of a key, if it is here. `body`: not if it has a small body that is missing here.
     func find(_ bucket: BucketID, _ key: Key, body: Bool) -> Found? {
         let name = Name(bucket: bucket, key: key)
         return box(name).shard.withLock { shard in
             guard let place = shard.places[name] else { return nil }
             let entry = shard.entries[place]
-            return !body || entry.hasBody ? entry.found : nil
+            return !body || entry.answersBody ? entry.found : nil
         }
     }
 
@@ -87,23 +88,27 @@ final class HotRecords: Sendable {
         Ticket(epoch: box(Name(bucket: bucket, key: key)).shard.withLock { $0.epoch })
     }
 
-    /// A body that is too long is left out. What is here without its body is replaced by what has one.
+    /// Keeps the newest version of a key, unless a commit came since the ticket; delete markers are not kept. A body that
+    /// is too long is left out. A record without its body gives way to one with it, never the other way round.
     func keep(_ found: Found, _ ticket: Ticket) {
         guard found.isCurrent, found.record.kind == .object else { return }
         var found = found
-        if found.inlineBody.map({ $0.readableBytes > Self.bodyBytesMax }) == true { found.inlineBody = nil }
+        if let body = found.inlineBody, body.readableBytes > Self.bodyBytesMax { found.inlineBody = nil }
         let name = Name(bucket: found.record.bucket, key: found.record.key)
-        let body = found.inlineBody?.readableBytes ?? 0
+        let bodyBytes = found.inlineBody?.readableBytes ?? 0
         let bytes =
-            Self.overheadBytes + body + name.key.bytes.count + found.record.attributes.count + found.record.tags.count
+            Self.overheadBytes + bodyBytes + name.key.bytes.count + found.record.attributes.count
+            + found.record.tags.count
+        // Rows of uploads may carry a list of ten thousand parts.
+        guard bytes <= Self.shardBytesMax else { return }
         let entry = Entry(name: name, found: found, bytes: bytes)
         box(name).shard.withLock { shard in
             guard shard.commits == 0, shard.epoch == ticket.epoch else { return }
             if let known = shard.places[name] {
-                guard entry.hasBody, !shard.entries[known].hasBody else { return }
+                guard entry.answersBody, !shard.entries[known].answersBody else { return }
                 shard.remove(name)
             }
-            while shard.bytes + bytes > Self.bytesMax / Self.shardCount, !shard.entries.isEmpty { shard.evict() }
+            while shard.bytes + bytes > Self.shardBytesMax, !shard.entries.isEmpty { shard.evict() }
             shard.places[name] = shard.entries.count
             shard.entries.append(entry)
             shard.bytes += bytes

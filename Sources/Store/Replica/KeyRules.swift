@@ -103,6 +103,22 @@ package enum KeyRules {
     /// The lowest `t` of a blind write.
     package static func blindFloor(settled: UInt64) -> UInt64 { settled + 2 }
 
+    /// The `t` of a blind write of a key that has no stamp as new as this; `wallMillis`: the time of day, since 1970.
+    ///
+    /// What is settled may be ahead of the clock: for half a minute after a single node became several. If all stamps of
+    /// that time were the same, holders would have to look at the index for each write (`StampBounds`). So there the
+    /// stamp rises above the floor by one for each millisecond of the clock.
+    package static func blindTime(wallMillis: UInt64, settled: UInt64) -> UInt64 {
+        let clock = min(wallMillis, .max >> 17) << 16
+        let floor = blindFloor(settled: settled)
+        let behindMillis = floor > clock ? (floor - clock) >> 16 : 0
+        return max(clock, floor + (blindStepsMax - min(behindMillis, blindStepsMax)))
+    }
+
+    /// Together less than a millisecond. Where what is settled is further ahead than so many milliseconds, 65 s, because
+    /// a clock had run wrong, stamps stay at the floor until then.
+    private static let blindStepsMax: UInt64 = (1 << 16) - 1
+
     package enum Prepare: Sendable {
         /// Make this durable, then answer `.promised(accepted: instance.accepted)`.
         case promise(OpenInstance)

@@ -1,4 +1,4 @@
-/// What a holder answers.
+/// What a holder answers. What has a row or a view in it is boxed, for the reason of `ReplicaRequest`.
 package enum ReplicaReply: Sendable {
     indirect case view(KeyView)
     case stored(Stored)

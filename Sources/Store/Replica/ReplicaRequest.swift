@@ -15,12 +15,13 @@ package struct ReplicaCall: Sendable {
     package static let fetchMax = 16
 }
 
-/// Rows are kept beside the request, which is handed on many times on its way.
+/// What is asked. Rows and scan queries are boxed (`indirect`): a request is moved many times on its way, and is to be
+/// small.
 package enum ReplicaRequest: Sendable {
     /// What the holder has of a key. Changes nothing.
     case look(RowAddress, VersionSelector, LookDepth)
-    /// The same as `.look(_, .current, .stamps)` if any row of the key may be stamped at this time (`Stamp.t`) or later; else an empty
-    /// view: the query phase of a blind write, whose stamp is no lower anyhow. Changes nothing.
+    /// The same as `.look(_, .current, .stamps)` if any row of the key may be stamped at this time (`Stamp.t`) or later;
+    /// else an empty view: the query phase of a blind write, whose stamp is no lower anyhow. Changes nothing.
     case newest(RowAddress, from: UInt64)
     /// Takes a row that is decided: a blind write, a decided conditional one, a repair. Later rows win, whatever the
     /// order of arrival.
@@ -42,7 +43,8 @@ package enum LookDepth: UInt8, Sendable {
     case stamps = 0
     /// The record, without bytes.
     case record = 1
-    /// The record with a small body, or with the list of its parts.
+    /// The record with a small body, or with the list of its parts; of the current version the list may be missing
+    /// (`.absent`): who needs it asks for it by its stamp.
     case body = 2
 }
 

@@ -148,4 +148,22 @@ import Testing
     func depthEnds() {
         #expect(KeyRules.successor(of: Stamp(t: 1, w: 1, q: .max), settled: 0) == nil)
     }
+
+    @Test("blind stamps rise with the clock, also while what is settled is up to 65 s ahead of it")
+    func blindTimes() {
+        func times(_ settled: UInt64, _ walls: [UInt64]) -> [UInt64] {
+            walls.map { KeyRules.blindTime(wallMillis: $0, settled: settled) }
+        }
+        let settled: UInt64 = 70_000 << 16
+        let floor = KeyRules.blindFloor(settled: settled)
+        #expect(times(settled, [1, 2]) == [floor, floor], "further ahead all stand at the floor")
+        let rising = times(settled, [5_000, 10_000, 10_001, 69_999, 70_000, 70_002, 70_003])
+        #expect(rising == rising.sorted() && Set(rising).count == rising.count && rising[0] > floor, "\(rising)")
+        #expect(
+            rising.suffix(2) == [70_002 << 16, 70_003 << 16],
+            "once the clock is beyond the floor it counts itself"
+        )
+        #expect(times(UInt64.max - 4, [1]) == [UInt64.max - 2], "as high as it goes")
+        #expect(times(0, [.max]) == [(UInt64.max >> 17) << 16])
+    }
 }

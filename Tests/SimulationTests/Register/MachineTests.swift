@@ -143,26 +143,6 @@ import Testing
         #expect(sight.found?.stamp == newer.stamp)
     }
 
-    @Test("blind stamps follow the clock, also while what is settled is ahead of it")
-    func stampsBehindTheFloor() {
-        var ahead = task
-        ahead.settled = 40_000 << 16
-        let floor = KeyRules.blindFloor(settled: ahead.settled)
-        func time(_ wallMillis: UInt64) -> UInt64 {
-            var machine = WriteMachine(ahead, row(.object, .zero), wallMillis: wallMillis)
-            var outbox: [RegisterDirective] = []
-            machine.begin(now: 0, into: &outbox)
-            for look in sent(outbox) { machine.reply(look.tag, view(nil), now: 1, into: &outbox) }
-            let rows = sent(outbox).compactMap { if case .commit(let row) = $0.call.request { row } else { nil } }
-            return rows.first?.stamp.t ?? 0
-        }
-        let times = [1, 10_000, 10_001, 39_999, 40_000, 40_002].map(time)
-        #expect(times == times.sorted() && Set(times).count == times.count && times[0] >= floor, "\(times)")
-        #expect(times[5] == 40_002 << 16, "the clock's time counts again as soon as it is beyond")
-        ahead.settled = UInt64.max - 4
-        #expect(time(1) == UInt64.max - 2, "as high as it goes")
-    }
-
     @Test(
         "a holder that came while the bytes were on their way is asked until it has fetched them",
         arguments: [3, 100]

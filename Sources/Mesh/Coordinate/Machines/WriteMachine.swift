@@ -21,10 +21,11 @@ package struct WriteMachine: RegisterMachine {
     private let writer: UInt64
     private let pace: RegisterPace
     private let faults: RegisterFaults
-    private let clockFloor: UInt64
+    private let wallMillis: UInt64
     private let deadline: UInt64
     private var stage = Stage.looking
-    /// As soon as the row has its stamp; also behind the end, for late answers.
+    /// Set with the stage `.committing`, kept behind the end for late answers. Beside the stage and not in it, so that an
+    /// event changes it in place: a payload would be copied out and in.
     private var committing: Committing?
     private var poll: Poll<KeyRows>
     private var isHedged = false
@@ -41,7 +42,7 @@ package struct WriteMachine: RegisterMachine {
         pace = task.pace
         faults = task.faults
         self.row = row
-        clockFloor = min(wallMillis, .max >> 17) << 16
+        self.wallMillis = wallMillis
         deadline = task.deadlineMicros
         poll = Poll(task.pace)
     }
@@ -133,11 +134,11 @@ package struct WriteMachine: RegisterMachine {
             if row.stamp.t < KeyRules.blindFloor(settled: calls.settled), !faults.contains(.lateStamps) {
                 return finish(failure(), into: &outbox)
             }
-            guard !isNews else {
+            if isNews {
                 committing?.begin(&calls, into: &outbox)
-                return
+            } else {
+                follow(committing?.hurry(&calls, now: now, into: &outbox), into: &outbox)
             }
-            follow(committing?.hurry(&calls, now: now, into: &outbox), into: &outbox)
         case .finished: break
         }
     }
@@ -183,24 +184,12 @@ package struct WriteMachine: RegisterMachine {
     }
 
     /// The time of the row's stamp, if no row of the key is stamped then or later.
-    ///
-    /// What is settled may be ahead of the clock, for half a minute behind the growth of a single node. Were all stamps of
-    /// that time the same, holders would have to look for each (`StampBounds`); so the clock goes on there, by the
-    /// smallest step for each millisecond.
-    private var leastTime: UInt64 {
-        let floor = KeyRules.blindFloor(settled: calls.settled)
-        let behindMillis = floor > clockFloor ? (floor - clockFloor) >> 16 : 0
-        let (stepped, isOver) = floor.addingReportingOverflow(Self.stepsMax - min(behindMillis, Self.stepsMax))
-        return isOver ? floor : max(clockFloor, stepped)
-    }
-
-    /// Less than a millisecond of stamps; as many milliseconds are more than the settled time is ever ahead.
-    private static let stepsMax: UInt64 = (1 << 16) - 1
+    private var leastTime: UInt64 { KeyRules.blindTime(wallMillis: wallMillis, settled: calls.settled) }
 
     private var isTombstone: Bool { row.record.kind == .tombstone }
 
     private mutating func judgeLooks(now: UInt64, into outbox: inout [RegisterDirective]) {
-        guard case .looking = stage else { return }
+        guard stage == .looking else { return }
         let answers = poll.answers
         guard calls.isQuorum(answers.map(\.node)) else {
             guard calls.isQuorum(calls.order.filter { !poll.lost.contains($0) }) else {
@@ -255,7 +244,7 @@ package struct WriteMachine: RegisterMachine {
     }
 
     private func failure() -> RegisterOutcome {
-        let refusal = committing.map(\.refusal) ?? poll.refusal
+        let refusal = committing == nil ? poll.refusal : committing?.refusal
         return .failed(
             RegisterFailure(
                 effect: committing == nil ? .none : .unknown,

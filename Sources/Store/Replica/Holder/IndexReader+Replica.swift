@@ -2,8 +2,8 @@ import NIOCore
 
 /// What a holder tells of its rows, as coordinators and other holders ask for them.
 extension IndexReader {
-    /// What is here of a key, and the version that is asked for. `newest`: that version where it is also the newest row
-    /// of its key, as the hot records keep it, with its small body if that was asked for and could be read.
+    /// What is here of a key, and the version that is asked for. `newest`, for `.current` only: that version, if it is
+    /// also the newest row of its key, for the hot records; with its small body if that was asked for and is sound.
     func look(
         _ address: RowAddress,
         _ selector: VersionSelector,
@@ -17,7 +17,8 @@ extension IndexReader {
         guard let answer = rows.answer(to: selector),
             let kept = near.first(where: { $0.record.stamp == answer.stamp })
         else { return (view, nil) }
-        let isNewest = view.chain.count == 1 && answer.stamp == view.top
+        // A look at stamps alone reads on as well, so that the next one finds the record in memory.
+        let isNewest = selector == .current && view.chain.count == 1 && answer.stamp == view.top
         guard depth != .stamps || isNewest else { return (view, nil) }
         let shown = try versions.shown(kept)
         var row = Row(record: shown.record, body: shown.record.body == .empty ? .empty : .absent)
