@@ -38,7 +38,7 @@ package struct ChangeMachine: RegisterMachine {
     private var looking: Looking
     private var stage = Stage.looking
     private var random: Random
-    private var clockFloor: UInt64
+    private let wallMillis: UInt64
 
     /// The instance, once the key was judged: its predecessor (nil: none), and the row to be proposed in it.
     private var predecessor: Stamp?
@@ -71,7 +71,7 @@ package struct ChangeMachine: RegisterMachine {
         looking = Looking(LookAim(selector: selector, depth: depth, withTop: true), task)
         random = Random(seed: task.writer)
         ballot = Ballot(round: 0, proposer: task.writer)
-        clockFloor = min(wallMillis, .max >> 17) << 16
+        self.wallMillis = wallMillis
     }
 
     /// Holders that are not known to have the row with its bytes, see `WriteMachine.lacking`.
@@ -259,7 +259,8 @@ package struct ChangeMachine: RegisterMachine {
 
     private func stamp(behind predecessor: Stamp?) -> Stamp? {
         if task.faults.contains(.freshChangeStamps) {
-            return Stamp(t: max(clockFloor, (predecessor?.t ?? 0) + 1, calls.settled + 2), w: task.writer, q: 0)
+            let blind = KeyRules.blindTime(wallMillis: wallMillis, settled: calls.settled)
+            return Stamp(t: max(blind, (predecessor?.t ?? 0) + 1), w: task.writer, q: 0)
         }
         if task.faults.contains(.depthBeforeWriter), let predecessor {
             return Stamp(t: predecessor.t, w: predecessor.w + 1, q: predecessor.q)

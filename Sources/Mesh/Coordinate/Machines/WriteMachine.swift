@@ -23,10 +23,10 @@ package struct WriteMachine: RegisterMachine {
     private let faults: RegisterFaults
     private let wallMillis: UInt64
     private let deadline: UInt64
-    private var stage = Stage.looking
-    /// Set with the stage `.committing`, kept behind the end for late answers. Beside the stage and not in it, so that an
-    /// event changes it in place: a payload would be copied out and in.
+    /// As soon as the row has its stamp, and kept behind the end for late answers. An event changes it in place; as a
+    /// payload of the stage it would be copied out and in.
     private var committing: Committing?
+    private var isFinished = false
     private var poll: Poll<KeyRows>
     private var isHedged = false
     private var hedgeAt: UInt64 = 0
@@ -51,6 +51,8 @@ package struct WriteMachine: RegisterMachine {
     /// that come later still shorten it.
     package var lacking: [NodeID] { committing?.lacking(calls) ?? [] }
 
+    private var stage: Stage { isFinished ? .finished : committing == nil ? .looking : .committing }
+
     // MARK: Events
 
     package mutating func begin(now: UInt64, into outbox: inout [RegisterDirective]) {
@@ -66,7 +68,7 @@ package struct WriteMachine: RegisterMachine {
         into outbox: inout [RegisterDirective]
     ) {
         guard let (node, purpose) = calls.take(tag) else { return }
-        if stage != .finished { reply.askForLayout(node, into: &outbox) }
+        if !isFinished { reply.askForLayout(node, into: &outbox) }
         switch (stage, purpose) {
         case (.looking, .look):
             switch reply {
@@ -99,7 +101,7 @@ package struct WriteMachine: RegisterMachine {
     }
 
     package mutating func wake(now: UInt64, into outbox: inout [RegisterDirective]) {
-        if stage == .finished { return }
+        if isFinished { return }
         if now >= deadline { return finish(failure(), into: &outbox) }
         switch stage {
         case .looking:
@@ -121,7 +123,7 @@ package struct WriteMachine: RegisterMachine {
         now: UInt64,
         into outbox: inout [RegisterDirective]
     ) {
-        if stage == .finished { return }
+        if isFinished { return }
         let isNews = calls.relayout(holders, epoch: epoch, settled: settled)
         switch stage {
         case .looking:
@@ -232,7 +234,6 @@ package struct WriteMachine: RegisterMachine {
         }
         committing = Committing(row, countsOrderOnly: false, pace)
         committing?.begin(&calls, into: &outbox)
-        stage = .committing
     }
 
     private mutating func follow(_ step: Committing.Step?, into outbox: inout [RegisterDirective]) {
@@ -256,7 +257,7 @@ package struct WriteMachine: RegisterMachine {
     }
 
     private mutating func finish(_ outcome: RegisterOutcome, into outbox: inout [RegisterDirective]) {
-        stage = .finished
+        isFinished = true
         outbox.append(.finish(outcome))
     }
 }
