@@ -136,7 +136,7 @@ extension Coordinator {
         let blind = max(KeyRules.blindTime(wallMillis: now, settled: settled), (sight.top?.stamp.t ?? 0) + 1)
         let stamp =
             isChange
-            ? KeyRules.successor(of: sight.top?.stamp, settled: settled)
+            ? KeyBase(sight.rows, settled: settled).successor
             : Stamp(t: blind, w: names.writer(), q: 0)
         guard let stamp else { throw CoordinatorError.contended(.none) }
         let completion = UploadRow.Completion(
@@ -214,8 +214,8 @@ extension Coordinator {
             if let mine = sight.rows.rows.first(where: { $0.stamp == row.stamp }) {
                 return mine.op == row.record.op ? .keep : .refuse(sight.found)
             }
-            let next = KeyRules.successor(of: sight.top?.stamp, settled: mesh.book.current.settled)
-            return next == row.stamp ? .write(row) : .refuse(sight.found)
+            return KeyBase(sight.rows, settled: mesh.book.current.settled).takes(row.stamp)
+                ? .write(row) : .refuse(sight.found)
         }
         switch changed {
         case .done: return record

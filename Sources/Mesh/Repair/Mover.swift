@@ -106,7 +106,7 @@ final class Mover: Sendable {
     }
 
     /// Instances first, rows second: an instance that the source gave up meanwhile left its row behind, which the walk
-    /// finds. Merged in the other order: an instance is void unless its predecessor is here.
+    /// finds. Merged in the other order: an instance behind a row is void unless the row is here.
     private func take(_ partitions: [Partition], from source: NodeID) async throws {
         let epoch = around.peers.epoch()
         let instances = try await around.peers.instances(source, partitions)

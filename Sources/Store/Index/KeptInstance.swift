@@ -5,3 +5,14 @@ struct KeptInstance {
     var promised: Ballot
     var accepted: (ballot: Ballot, row: RecordRow)?
 }
+
+extension KeptInstance {
+    /// What is left of one by the rules, which do not know of places.
+    init(_ rest: OpenInstance, of kept: KeptInstance?) {
+        self.init(
+            predecessor: rest.predecessor,
+            promised: rest.promised,
+            accepted: rest.accepted == nil ? nil : kept?.accepted
+        )
+    }
+}

@@ -6,16 +6,15 @@ package enum KeyRules {
     // MARK: Commit
 
     package enum Commit: Sendable, Equatable {
-        /// Insert the row, and take away these rows with their bytes: they are void now. An instance that was open on
-        /// the key is over when the row is the newest (its predecessor is no longer the newest row): drop it.
-        /// Answer `.complete` or `.withoutBytes`.
+        /// Insert the row, and take away these rows with their bytes: they are void now. When the row is the
+        /// newest, keep of an instance what `KeyBase.outlasting(_:)` says. Answer `.complete` or `.withoutBytes`.
         case store(dropping: [Stamp])
         /// This very row is here. If its bytes are missing and came along, keep them. Answer as above.
         case known
         /// Newer rows made it void; nothing changes. Answer `.superseded`.
         case void
-        /// A create was accepted here that would sort above the row, and nobody knows yet whether it was decided. Answer
-        /// `.outbid` with the ballot; the coordinator settles the instance or tries again.
+        /// A create was accepted here that would sort above the row, nobody knows yet whether it was decided, and with the
+        /// row the key would not be absent. Answer `.outbid` with the ballot; the coordinator tries again.
         case pending(Ballot)
         /// The bucket is closed. Answer `.refused(.bucketClosed)`.
         case closed
@@ -32,25 +31,23 @@ package enum KeyRules {
     ///      the newest row is a change (`!isVersion`) its relatives too.
     ///
     ///   In a bucket that never had versioning a key has at most three rows, all of the null class: give all.
-    /// - Parameter instance: the open instance of the key. Only looked at if `rows` is empty and `row.stamp.t <= settled`;
-    ///   nil may be given in all other cases.
+    /// - Parameter kept: the instance that is kept for the key, and the chain of its current version. It makes no
+    ///   difference unless `row.stamp.t <= settled` and the instance is about an absent key; else nil may be given.
     /// - Parameter isClosed: the bucket is closed for changes; repairs pass false.
     package static func commit(
         _ row: RowRef,
         among rows: KeyRows,
-        instance: OpenInstance? = nil,
+        kept: (instance: OpenInstance, chain: KeyRows)? = nil,
         settled: UInt64,
         isClosed: Bool = false
     ) -> Commit {
         guard row.isWellFormed else { return .invalid }
         // Also what is here: it may have come by repair, after whoever deletes the bucket found nothing.
         if isClosed { return .closed }
-        guard let top = rows.top else {
-            if let accepted = instance?.accepted, instance?.predecessor == nil, row.stamp < accepted.row.stamp {
-                return .pending(accepted.ballot)
-            }
-            return .store(dropping: [])
+        if let kept, let ballot = undecided(above: row, kept.instance, kept.chain, settled: settled) {
+            return .pending(ballot)
         }
+        guard let top = rows.top else { return .store(dropping: []) }
         for other in rows.rows where other.stamp == row.stamp { return other.op == row.op ? .known : .invalid }
         if rows.rows.count == 1, row.stamp > top.stamp, row.isVersion, top.isVersion {
             return .store(dropping: row.isNull && top.isNull ? [top.stamp] : [])
@@ -60,6 +57,22 @@ package enum KeyRules {
         guard merged.rows.contains(where: { $0.stamp == row.stamp }) else { return .void }
         let dropped = rows.rows.filter { old in !merged.rows.contains { $0.stamp == old.stamp } }
         return .store(dropping: dropped.map(\.stamp))
+    }
+
+    /// The ballot of a create that was accepted here, and that would sort above a row that it should have been judged by.
+    private static func undecided(
+        above row: RowRef,
+        _ instance: OpenInstance,
+        _ chain: KeyRows,
+        settled: UInt64
+    ) -> Ballot? {
+        let base = KeyBase(chain, settled: settled)
+        guard base.isAbsent, instance.predecessor == nil, let accepted = base.live(instance)?.accepted,
+            row.stamp < accepted.row.stamp
+        else { return nil }
+        var merged = chain
+        merged.merge(CollectionOfOne(row))
+        return KeyBase(merged, settled: settled).isAbsent ? nil : accepted.ballot
     }
 
     // MARK: Collection
@@ -81,24 +94,6 @@ package enum KeyRules {
     }
 
     // MARK: Paxos
-
-    /// The stamp of the one successor that a version (nil: a key that nobody wrote) can have. Nothing sorts between the
-    /// two. Nil when the depth is used up, after four thousand million conditional writes without a blind one.
-    ///
-    /// - Parameter settled: no `t` up to it is given out any more, and all that was collected has one. A create sorts
-    ///   above all of those and below every blind write.
-    package static func successor(of predecessor: Stamp?, settled: UInt64) -> Stamp? {
-        guard let predecessor else { return Stamp(t: settled + 1, w: 0, q: 1) }
-        return predecessor.q < .max ? predecessor.successor : nil
-    }
-
-    /// Whether a row with this stamp may be accepted behind the predecessor. A create that was accepted before the last
-    /// collection keeps its stamp when somebody finishes it: as long as a holder has it the key was never there, and
-    /// nothing of it was collected.
-    private static func isSuccessor(_ stamp: Stamp, of predecessor: Stamp?, settled: UInt64) -> Bool {
-        guard predecessor == nil else { return stamp == successor(of: predecessor, settled: settled) }
-        return stamp.w == 0 && stamp.q == 1 && stamp.t > 0 && stamp.t - 1 <= settled
-    }
 
     /// The lowest `t` of a blind write.
     package static func blindFloor(settled: UInt64) -> UInt64 { settled + 2 }
@@ -128,22 +123,19 @@ package enum KeyRules {
     }
 
     /// Paxos, first phase.
-    /// - Parameters:
-    ///   - top: the newest row of the key.
-    ///   - instance: what is kept for the key, of whatever predecessor; nil if nothing is.
+    /// - Parameter kept: what is kept for the key, of whatever predecessor; nil if nothing is.
     package static func prepare(
         _ address: RowAddress,
         predecessor: Stamp?,
         _ ballot: Ballot,
-        top: Stamp?,
-        instance: OpenInstance?
+        on base: KeyBase,
+        kept: OpenInstance?
     ) -> Prepare {
-        guard top == predecessor else { return .elsewhere }
-        guard let instance, instance.predecessor == predecessor else {
-            return .promise(OpenInstance(address, predecessor: predecessor, promised: ballot))
+        guard base.isPredecessor(predecessor) else { return .elsewhere }
+        guard var promise = base.live(kept) else {
+            return .promise(OpenInstance(address, predecessor: base.predecessor, promised: ballot))
         }
-        guard ballot >= instance.promised else { return .outbid(instance.promised) }
-        var promise = instance
+        guard ballot >= promise.promised else { return .outbid(promise.promised) }
         promise.promised = ballot
         return .promise(promise)
     }
@@ -154,7 +146,7 @@ package enum KeyRules {
         case elsewhere
         case outbid(Ballot)
         case closed
-        /// The stamp is not the predecessor's successor, or the row contradicts itself.
+        /// No row with this stamp may be placed here, or the row contradicts itself.
         case invalid
     }
 
@@ -163,17 +155,17 @@ package enum KeyRules {
         _ row: Row,
         predecessor: Stamp?,
         _ ballot: Ballot,
-        top: Stamp?,
-        instance: OpenInstance?,
-        settled: UInt64,
+        on base: KeyBase,
+        kept: OpenInstance?,
         isClosed: Bool = false
     ) -> Accept {
-        guard row.ref.isWellFormed, isSuccessor(row.stamp, of: predecessor, settled: settled) else { return .invalid }
-        guard top == predecessor else { return .elsewhere }
+        guard row.ref.isWellFormed else { return .invalid }
+        guard base.isPredecessor(predecessor), base.isBelow(row.stamp) else { return .elsewhere }
+        guard base.isSuccessor(row.stamp) else { return .invalid }
         if isClosed { return .closed }
-        let known = instance.flatMap { $0.predecessor == predecessor ? $0 : nil }
+        let known = base.live(kept)
         if let known, ballot < known.promised { return .outbid(known.promised) }
-        var next = known ?? OpenInstance(row.address, predecessor: predecessor, promised: ballot)
+        var next = known ?? OpenInstance(row.address, predecessor: base.predecessor, promised: ballot)
         next.promised = ballot
         next.accepted = Proposal(ballot: ballot, row: row)
         return .accept(next)
@@ -181,8 +173,8 @@ package enum KeyRules {
 
     /// What is kept for a key when another holder's instance comes along with its rows (merge the rows first): nil when
     /// the key has moved on from both.
-    package static func merge(_ own: OpenInstance?, _ other: OpenInstance?, top: Stamp?) -> OpenInstance? {
-        let live = [own, other].compactMap { $0 }.filter { $0.predecessor == top }
+    package static func merge(_ own: OpenInstance?, _ other: OpenInstance?, on base: KeyBase) -> OpenInstance? {
+        let live = [own, other].compactMap { base.live($0) }
         guard var merged = live.first else { return nil }
         if live.count == 2 {
             merged.promised = max(live[0].promised, live[1].promised)

@@ -1,8 +1,8 @@
-/// What a holder keeps of the Paxos instance that decides the successor of a key's newest row. One per key at most; void
-/// as soon as the key's newest row is not the predecessor, so it needs no collection of its own.
+/// What a holder keeps of the Paxos instance that decides the next row of a key. One per key at most. `KeyBase` tells what
+/// still counts of it beside the rows that are there now, so it needs no collection of its own.
 package struct OpenInstance: Sendable {
     package let address: RowAddress
-    /// The newest row when the instance was opened; nil: the key had none.
+    /// The newest row when the instance was opened; nil: the key was absent.
     package let predecessor: Stamp?
     /// No lower ballot is taken.
     package var promised: Ballot

@@ -5,10 +5,11 @@ package enum ReplicaReply: Sendable {
     /// The ballot is promised; what was accepted in this instance before comes along.
     indirect case promised(accepted: Proposal?)
     case accepted
-    /// The key's newest row is not the predecessor: below it (the holder missed rows: push them) or beside and above it
-    /// (the instance is over: read again).
+    /// The change is not based on what is here: the holder missed rows (push them), or has newer ones (the instance is
+    /// over: read again), or tells a settled tombstone from none (`KeyBase`).
     indirect case elsewhere(KeyView)
-    /// A higher ballot was promised; to a commit: an accepted create above the row is not resolved yet.
+    /// A higher ballot was promised; to a commit: a create is not resolved yet that was accepted above the row, and
+    /// judged without it.
     case outbid(Ballot)
     /// Raw rows, in the order of the stamps that were asked for; those that are gone are left out.
     case rows([Row])

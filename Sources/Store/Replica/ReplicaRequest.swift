@@ -26,9 +26,10 @@ package enum ReplicaRequest: Sendable {
     /// Takes a row that is decided: a blind write, a decided conditional one, a repair. Later rows win, whatever the
     /// order of arrival.
     indirect case commit(Row)
-    /// Paxos, first phase, of the instance (key, predecessor): promise to take no ballot below.
+    /// Paxos, first phase, of the instance (key, predecessor): promise to take no ballot below. An absent key has no
+    /// predecessor.
     case prepare(RowAddress, predecessor: Stamp?, Ballot)
-    /// Paxos, second phase. The row's stamp is the predecessor's successor.
+    /// Paxos, second phase. The row's stamp is the successor of the predecessor, or of an earlier one (`KeyBase`).
     indirect case accept(Row, predecessor: Stamp?, Ballot)
     /// The raw rows with these stamps, with small bodies, as far as the holder still has them: what a coordinator passes
     /// on to holders that missed them. Changes nothing. At most `ReplicaCall.fetchMax` stamps.

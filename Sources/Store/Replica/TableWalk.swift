@@ -98,7 +98,8 @@ extension IndexReader {
         return leaves?(partition, Int(hash >> 46 & 0xff)) ?? true
     }
 
-    /// Instances whose predecessor is still the newest row of its key.
+    /// Instances whose predecessor is still the newest row of its key, or that are about an absent key: who takes them
+    /// over knows what is settled.
     func openInstances(_ partitions: Set<Partition>) throws -> [OpenInstance] {
         try begin()
         let statement = try database.prepare("SELECT bucket, key, data FROM instances")
@@ -106,7 +107,7 @@ extension IndexReader {
         while try statement.step() {
             let address = RowAddress(BucketID(column: statement.int(0)), Key([UInt8](statement.blob(1))))
             guard partitions.contains(address.partition), let kept = try versions.instance(address),
-                try versions.top(address)?.record.stamp == kept.predecessor
+                try kept.predecessor == nil || versions.top(address)?.record.stamp == kept.predecessor
             else { continue }
             found.append(
                 OpenInstance(

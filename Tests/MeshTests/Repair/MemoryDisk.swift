@@ -116,11 +116,11 @@ final class MemoryDisk: RepairDisk, LayoutDisk {
     func merge(_ instances: [OpenInstance], epoch: UInt64) async throws -> Bool {
         state.withLock { state in
             for instance in instances {
-                let top = KeyRows((state.rows[instance.address] ?? []).map(\.ref)).top?.stamp
+                let rows = KeyRows((state.rows[instance.address] ?? []).map(\.ref))
                 state.instances[instance.address] = KeyRules.merge(
                     state.instances[instance.address],
                     instance,
-                    top: top
+                    on: KeyBase(rows, settled: 0)
                 )
             }
         }

@@ -82,6 +82,55 @@ import Testing
         #expect(collected > Self.seeds / 20, "too little is collected for the histories to say anything")
     }
 
+    /// A pair whose key is created and deleted with conditions only, slowly, while tombstones go and come back.
+    @Sendable private static func creates(_ mix: inout SimMix) {
+        mix.copies = 2
+        mix.nodes = 2
+        mix.weights = [1, 0, 0, 10, 8, 0, 0, 0]
+        mix.versioning = .off
+        mix.thinkMicros = 6_000
+        mix.churnMicros = 0
+        mix.collectMicros = 5_000
+        mix.mendMicros = 3_000
+        mix.stalled = .accepts
+        mix.stallPercent = 50
+    }
+
+    /// Tombstones that are settled and not collected, and rows that hardly anybody has, at the time of creates; and every
+    /// third time a pair.
+    private static func settledMix(_ seed: UInt64) -> SimMix {
+        var (mix, random) = mix(seed)
+        if seed % 3 == 0 {
+            creates(&mix)
+            return mix
+        }
+        mix.othersPercent = [20, 50, 80][random.below(3)]
+        mix.weights = [4, 2, 5, 9, 4, 1, 0, 0]
+        mix.abandonPerMille = 100
+        mix.stalled = [.prepares, .accepts, .pushes, .commits, .answers][random.below(5)]
+        mix.stallPercent = 30
+        return mix
+    }
+
+    @Test(
+        "I3, I8: the same where creates meet settled tombstones; I30, too, unless holders are older",
+        arguments: [false, true]
+    )
+    func settledTombstones(olderBuilds: Bool) async {
+        var collected = 0
+        for seed in Self.first..<Self.first + UInt64(Self.seeds) {
+            await breathe()
+            var mix = Self.settledMix(seed)
+            mix.olderBuilds = olderBuilds
+            let report = SimMesh(seed: seed, mix: mix).run()
+            collected += report.collected
+            if !report.isClean { Issue.record("\(report.text)") }
+            if !report.isClean { return }
+        }
+        say("collection: \(Self.seeds) seeds with what others settle, \(collected) rows collected")
+        #expect(collected > Self.seeds / 5, "too little is collected for the histories to say anything")
+    }
+
     /// A rule of collection, and the trouble that shows that it is needed.
     static let mutants: [Mutant] = [
         Mutant(name: "tombstones go when a quorum has them", simulated: .collectsOnQuorum),
@@ -95,6 +144,7 @@ import Testing
         },
         Mutant(name: "blind stamps under the floor are sent on", machine: .lateStamps),
         Mutant(name: "repair names the epoch in which it sends", simulated: .lateTags),
+        Mutant(name: "a settled tombstone is a predecessor like others", simulated: .tombstonesBind, aim: creates),
     ]
 
     @Test("each rule of collection is needed: without it the simulation fails", arguments: mutants)

@@ -120,24 +120,26 @@ import Testing
         let address = RowAddress(BucketID(rawValue: 1), Key("k"))
         let low = Ballot(round: 1, proposer: 1)
         let high = Ballot(round: 2, proposer: 1)
-        guard case .promise(let open) = KeyRules.prepare(address, predecessor: nil, high, top: nil, instance: nil)
-        else {
+        let nothing = KeyBase(KeyRows(), settled: 7)
+        let top = Stamp(t: 9, w: 0, q: 1)
+        let moved = KeyBase(top: top, current: .object, settled: 7)
+        func prepare(_ predecessor: Stamp?, _ ballot: Ballot, on base: KeyBase, _ kept: OpenInstance? = nil)
+            -> KeyRules.Prepare
+        { KeyRules.prepare(address, predecessor: predecessor, ballot, on: base, kept: kept) }
+        guard case .promise(let open) = prepare(nil, high, on: nothing) else {
             Issue.record("a first ballot is promised")
             return
         }
-        guard case .outbid(let ballot) = KeyRules.prepare(address, predecessor: nil, low, top: nil, instance: open)
-        else {
+        guard case .outbid(let ballot) = prepare(nil, low, on: nothing, open) else {
             Issue.record("a lower ballot is refused")
             return
         }
         #expect(ballot == high)
-        let top = Stamp(t: 9, w: 0, q: 1)
-        guard case .elsewhere = KeyRules.prepare(address, predecessor: nil, high, top: top, instance: open) else {
+        guard case .elsewhere = prepare(nil, high, on: moved, open) else {
             Issue.record("the key moved on")
             return
         }
-        guard case .promise(let fresh) = KeyRules.prepare(address, predecessor: top, low, top: top, instance: open)
-        else {
+        guard case .promise(let fresh) = prepare(top, low, on: moved, open) else {
             Issue.record("an old instance means nothing for a new predecessor")
             return
         }
@@ -146,7 +148,7 @@ import Testing
 
     @Test("a depth that is used up is a value, not a trap")
     func depthEnds() {
-        #expect(KeyRules.successor(of: Stamp(t: 1, w: 1, q: .max), settled: 0) == nil)
+        #expect(KeyBase(top: Stamp(t: 1, w: 1, q: .max)).successor == nil)
     }
 
     @Test("blind stamps rise with the clock, also while what is settled is up to 65 s ahead of it")

@@ -26,7 +26,10 @@ struct SimChecks {
         }
         if case .commit(let row) = call.request, case .stored(.complete) = reply { came(row, replica) }
         if case .accept(let row, let predecessor?, _) = call.request, case .accepted = reply {
-            successions.append((predecessor, row.stamp))
+            // An absent key may be called by its newest row, and what is chosen may be a create above all that is settled.
+            let rows = replica.keys[row.record.key]?.refs ?? KeyRows()
+            let isAbsent = KeyBase(rows, settled: replica.layout.settled).isAbsent
+            if !isAbsent { successions.append((predecessor, row.stamp)) }
         }
         while tops.count <= replica.index { tops.append([:]) }
         let key = call.request.address?.key ?? Key("")

@@ -22,6 +22,7 @@ extension SimMesh {
         guard layout.next == nil, layout.epoch < 4 * Self.epochsMax, layout.lost.isEmpty,
             (0..<mix.nodes).allSatisfy(hasReported)
         else { return }
+        if mix.othersPercent > 0, random.below(100) < mix.othersPercent { return settleOthers() }
         let lister = layout.current[0]
         let rows = replicas[lister].keys[Self.key]?.spent ?? []
         guard !rows.isEmpty else { return }
@@ -73,7 +74,13 @@ extension SimMesh {
         guard round?.epoch == next.epoch else { return }
         round = nil
         // Decided at once, so that some have not yet heard of their list.
-        let highest = next.rows.map(\.stamp.t).max() ?? 0
+        settle(next.rows.map(\.stamp.t).max() ?? 0)
+        // Who decides tells the rest when the lists have arrived, mostly.
+        for holder in layout.current { after(slowest + random.below(2_000), .gossip(to: holder, layout)) }
+    }
+
+    /// The layout behind a round.
+    private func settle(_ highest: UInt64) {
         layout = SimLayout(
             epoch: layout.epoch + 1,
             current: layout.current,
@@ -83,8 +90,12 @@ extension SimMesh {
             isCollection: true
         )
         announce()
-        // Who decides tells the rest when the lists have arrived, mostly.
-        for holder in layout.current { after(slowest + random.below(2_000), .gossip(to: holder, layout)) }
+    }
+
+    /// Behind a round in which only other keys had tombstones: of any age, so it may be above what this one has.
+    private func settleOthers() {
+        let tops = replicas.compactMap { $0.keys[Self.key]?.refs.top?.stamp.t }
+        settle(tops.isEmpty ? 0 : tops[random.below(tops.count)])
     }
 
     func reap(_ node: Int) {

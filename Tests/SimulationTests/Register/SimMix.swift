@@ -50,6 +50,10 @@ struct SimMix: Sendable {
     /// Time between two rounds of collection; 0: none. And between two pushes of repair.
     var collectMicros = 0
     var mendMicros = 8_000
+    /// Of the rounds so many collect tombstones of other keys only, in percent: what is settled rises above this key's.
+    var othersPercent = 0
+    /// The holder of every other node goes by the rules before decision 79. All coordinators are new.
+    var olderBuilds = false
 
     init() {}
 

@@ -33,6 +33,8 @@ struct SimFaults: OptionSet, Sendable {
     static let instancesOutlast = SimFaults(rawValue: 1 << 13)
     /// A coordinator whose call fails does not look whether its node has learned of another layout.
     static let clingsToLayout = SimFaults(rawValue: 1 << 14)
+    /// A tombstone is a predecessor like others, however old, as it was before decision 79.
+    static let tombstonesBind = SimFaults(rawValue: 1 << 15)
 }
 
 /// The layout of the one partition that is simulated, as an oracle decides it.
@@ -162,7 +164,13 @@ struct SimReplica {
 
     mutating func commit(_ row: Row) -> ReplicaReply {
         var held = keys[row.record.key] ?? Held()
-        let decision = KeyRules.commit(row.ref, among: held.refs, instance: held.instance, settled: layout.settled)
+        if faults.contains(.tombstonesBind), held.rows.isEmpty, held.instance?.predecessor == nil,
+            let accepted = held.instance?.accepted, row.stamp < accepted.row.stamp
+        {
+            return .outbid(accepted.ballot)
+        }
+        let kept = held.instance.map { (instance: $0, chain: held.refs) }
+        let decision = KeyRules.commit(row.ref, among: held.refs, kept: kept, settled: layout.settled)
         switch decision {
         case .store(var dropped):
             if faults.contains(.removalForgets) {
@@ -170,9 +178,10 @@ struct SimReplica {
                     held.rows.contains { $0.stamp == stamp && !isVoidToTheForgetful($0.ref, held.rows + [row]) }
                 }
             }
-            if held.rows.allSatisfy({ $0.stamp < row.stamp }) { held.instance = nil }
+            let isNewest = held.rows.allSatisfy { $0.stamp < row.stamp }
             held.rows.removeAll { dropped.contains($0.stamp) }
             held.rows.append(row)
+            if isNewest { held.instance = base(held).outlasting(held.instance) }
             keys[row.record.key] = held
             return .stored(.complete)
         case .known: return .stored(.complete)
@@ -197,11 +206,26 @@ struct SimReplica {
         }
     }
 
+    private func base(_ held: Held) -> KeyBase {
+        if faults.contains(.tombstonesBind), let top = held.refs.top { return KeyBase(top: top.stamp) }
+        return KeyBase(held.refs, settled: layout.settled)
+    }
+
+    /// What the acceptor of a proposal goes by: what it has, or, as a mutant, what the proposer says.
+    private func base(_ held: Held, for predecessor: Stamp?) -> KeyBase {
+        guard faults.contains(.acceptorIgnoresPredecessor) else { return base(held) }
+        return KeyBase(top: predecessor, current: .object, settled: predecessor == nil ? layout.settled : 0)
+    }
+
     private mutating func prepare(_ address: RowAddress, _ predecessor: Stamp?, _ ballot: Ballot) -> ReplicaReply {
         var held = keys[address.key] ?? Held()
-        let real = held.refs.top?.stamp
-        let top = faults.contains(.acceptorIgnoresPredecessor) ? predecessor : real
-        let decision = KeyRules.prepare(address, predecessor: predecessor, ballot, top: top, instance: held.instance)
+        let decision = KeyRules.prepare(
+            address,
+            predecessor: predecessor,
+            ballot,
+            on: base(held, for: predecessor),
+            kept: held.instance
+        )
         switch decision {
         case .promise(let instance):
             held.instance = instance
@@ -215,18 +239,16 @@ struct SimReplica {
     private mutating func accept(_ row: Row, _ predecessor: Stamp?, _ ballot: Ballot) -> ReplicaReply {
         var held = keys[row.record.key] ?? Held()
         var judged = row
-        if faults.contains(.anyStamp), let stamp = KeyRules.successor(of: predecessor, settled: layout.settled) {
+        if faults.contains(.anyStamp), let stamp = base(held, for: predecessor).successor {
             judged.record.stamp = stamp
             if let target = row.record.target, target >= stamp { judged.record.target = nil }
         }
-        let top = faults.contains(.acceptorIgnoresPredecessor) ? predecessor : held.refs.top?.stamp
         let decision = KeyRules.accept(
             judged,
             predecessor: predecessor,
             ballot,
-            top: top,
-            instance: held.instance,
-            settled: layout.settled
+            on: base(held, for: predecessor),
+            kept: held.instance
         )
         switch decision {
         case .accept(var instance):
@@ -292,7 +314,7 @@ struct SimReplica {
             for row in other.rows.sorted(by: { $0.stamp < $1.stamp }) { _ = commit(row) }
             guard !faults.contains(.instancesStayBehind) else { continue }
             var held = keys[key] ?? Held()
-            held.instance = KeyRules.merge(held.instance, other.instance, top: held.refs.top?.stamp)
+            held.instance = KeyRules.merge(held.instance, other.instance, on: base(held))
             keys[key] = held
         }
     }

@@ -101,6 +101,80 @@ import Testing
         #expect(report.bodies == 0)
     }
 
+    @Test("an accepted create outlasts a settled tombstone that comes back, with its bytes, and is placed above it")
+    func comesBack() async throws {
+        let scratch = Scratch()
+        let store = try scratch.open(.tight)
+        let bucket = try await store.bucket("b", .off)
+        try await HolderSample.adopt(store)
+        let address = RowAddress(bucket, Key("k"))
+        let bytes = [UInt8](repeating: 3, count: 700)
+        let create = HolderSample.row(
+            bucket,
+            address.key,
+            Stamp(t: HolderSample.settled + 1, w: 0, q: 1),
+            op: OpID(high: 1, low: 2),
+            bytes: bytes
+        )
+        func row(_ t: UInt64, _ kind: Record.Kind = .object) -> Row {
+            HolderSample.row(bucket, address.key, Stamp(t: t, w: 1, q: 0), kind, op: OpID(high: t, low: 1))
+        }
+        #expect(await store.call(.accept(create, predecessor: nil, ballot(2))).name == "accepted")
+        #expect(await store.commit(row(4, .tombstone)) == .complete)
+        #expect(await store.call(.commit(row(5))).name == "outbid")
+        #expect(await store.call(.prepare(address, predecessor: nil, ballot(1))).name == "outbid")
+        guard case .promised(let proposal?) = await store.call(.prepare(address, predecessor: nil, ballot(3))) else {
+            Issue.record("the tombstone ended the instance")
+            return
+        }
+        #expect(proposal.row.stamp == create.stamp && proposal.row.body == create.body)
+        #expect(await store.commit(proposal.row) == .complete)
+        #expect(try await store.bytes(address, create.stamp) == bytes)
+        #expect(await store.allRows(address).map(\.stamp) == [create.stamp])
+        await store.close()
+        let report = try Doctor.examine(scratch.directory)
+        #expect(report.errors == 0 && report.warnings == 0, "\(report.findings)")
+    }
+
+    @Test("what was promised about an absent key is kept under settled rows, without the bytes of what they void")
+    func outlasts() async throws {
+        let scratch = Scratch()
+        let store = try scratch.open(.tight)
+        let bucket = try await store.bucket("b", .off)
+        try await HolderSample.adopt(store)
+        let address = RowAddress(bucket, Key("k"))
+        let stale = HolderSample.row(
+            bucket,
+            address.key,
+            Stamp(t: 2, w: 0, q: 1),
+            op: OpID(high: 1, low: 2),
+            bytes: [UInt8](repeating: 3, count: 700)
+        )
+        let late = HolderSample.row(bucket, address.key, Stamp(t: 4, w: 1, q: 0), op: OpID(high: 1, low: 3))
+        let next = HolderSample.row(
+            bucket,
+            address.key,
+            late.stamp.successor,
+            op: OpID(high: 1, low: 4),
+            bytes: [UInt8](repeating: 4, count: 700)
+        )
+        #expect(await store.call(.accept(stale, predecessor: nil, ballot(5))).name == "accepted")
+        #expect(await store.commit(late) == .complete)
+        #expect(await store.call(.prepare(address, predecessor: late.stamp, ballot(4))).name == "outbid")
+        #expect(await store.call(.accept(next, predecessor: late.stamp, ballot(6))).name == "accepted")
+        #expect(await store.commit(next) == .complete)
+        #expect(await store.call(.prepare(address, predecessor: next.stamp, ballot(5))).name == "outbid")
+        let blind = HolderSample.row(bucket, address.key, Stamp(t: 60, w: 1, q: 0), op: OpID(high: 1, low: 5))
+        #expect(await store.commit(blind) == .complete)
+        #expect(await store.call(.prepare(address, predecessor: blind.stamp, ballot(1))).name == "promised")
+        let last = HolderSample.row(bucket, address.key, Stamp(t: 61, w: 1, q: 0), op: OpID(high: 1, low: 6))
+        #expect(await store.commit(last) == .complete)
+        await store.close()
+        let report = try Doctor.examine(scratch.directory)
+        #expect(report.errors == 0 && report.warnings == 0, "\(report.findings)")
+        #expect(report.bodies == 0)
+    }
+
     @Test("calls of an epoch that is over or not known are refused, partition by partition")
     func fences() async throws {
         let scratch = Scratch()

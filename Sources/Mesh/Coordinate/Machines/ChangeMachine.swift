@@ -3,7 +3,8 @@ package import Swim
 
 /// What a change makes of what it finds.
 package enum ChangeVerdict: Sendable {
-    /// Place this row behind the newest one. Its stamp is chosen by the machine.
+    /// Place this row behind the newest one. Its stamp is chosen by the machine, unless it has one: then it is placed
+    /// with that or not at all.
     case write(Row)
     /// The condition is false: 412. With what made it so.
     case refuse(Row?)
@@ -14,11 +15,12 @@ package enum ChangeVerdict: Sendable {
 /// A change that depends on what is there: conditional writes and deletes, every write in a bucket with versioning,
 /// removals and tags of versions, completion of uploads, small state.
 ///
-/// Paxos, one instance for each (key, predecessor): look at the key until a quorum agrees, judge, then place one row
-/// directly behind the newest one, where nothing else can ever sort. A look, prepare, accept and commit: four round trips.
+/// Paxos, one instance for each (key, predecessor), where an absent key has none (`KeyBase`): look at the key until a
+/// quorum agrees, judge, then place one row directly behind the newest one, where nothing else can ever sort. A look,
+/// prepare, accept and commit: four round trips.
 ///
 /// **At most once.** After an accept with its row has left, the machine never proposes it behind another predecessor,
-/// unless it knows that another row was chosen behind the first one: then its own never will be. If it cannot know, the
+/// unless it knows that another row was chosen in its place: then its own never will be. If it cannot know, the
 /// outcome is a failure of unknown effect. A collection (`settled` rises) sends every change back to its look: what it
 /// knew of the key may be gone with the tombstones, and a key that is absent does not tell whether its row was there.
 package struct ChangeMachine: RegisterMachine {
@@ -40,9 +42,11 @@ package struct ChangeMachine: RegisterMachine {
     private var random: Random
     private let wallMillis: UInt64
 
-    /// The instance, once the key was judged: its predecessor (nil: none), and the row to be proposed in it.
-    private var predecessor: Stamp?
+    /// What the key was when it was judged, and the row to be placed on that.
+    private var base = KeyBase(KeyRows(), settled: 0)
     private var own: Row?
+    /// Somebody told others already which stamp the row will have.
+    private var isStampFixed = false
     /// An accept of `own` left in this instance.
     private var isProposed = false
     private var ballot: Ballot
@@ -146,13 +150,13 @@ package struct ChangeMachine: RegisterMachine {
         case .preparing(var poll):
             for node in poll.due(now: now) {
                 poll.asked(node)
-                calls.send(node, .prepare(calls.address, predecessor: predecessor, ballot), .prepare, into: &outbox)
+                sendPrepare(node, into: &outbox)
             }
             stage = .preparing(poll)
         case .accepting(var poll, let row):
             for node in poll.due(now: now) {
                 poll.asked(node)
-                calls.send(node, .accept(row, predecessor: predecessor, ballot), .accept, into: &outbox)
+                calls.send(node, .accept(row, predecessor: base.predecessor, ballot), .accept, into: &outbox)
             }
             stage = .accepting(poll, row)
         case .committing(var committing):
@@ -230,9 +234,12 @@ package struct ChangeMachine: RegisterMachine {
     }
 
     private mutating func judge(_ sight: KeySight, now: UInt64, into outbox: inout [RegisterDirective]) {
+        let here = KeyBase(sight.rows, settled: calls.settled)
         if isProposed, let own {
-            if sight.top?.stamp == predecessor {
-                if predecessor == nil, isCollected { return finish(failure(), into: &outbox) }
+            if here.top == base.top || here.predecessor == base.predecessor {
+                // It may have come and gone.
+                if here.isAbsent, isCollected || !here.isBelow(own.stamp) { return finish(failure(), into: &outbox) }
+                if here.top != base.top { base = here }
                 return prepare(now: now, into: &outbox)
             }
             let successor = sight.rows.rows.first { $0.stamp == own.stamp }
@@ -245,8 +252,11 @@ package struct ChangeMachine: RegisterMachine {
         case .keep: finish(.seen(sight), into: &outbox)
         case .refuse(let row): finish(.preconditionFailed(row), into: &outbox)
         case .write(var row):
-            predecessor = sight.top?.stamp
-            guard let stamp = stamp(behind: predecessor) else {
+            base = here
+            isStampFixed = row.stamp != .zero
+            // It can be placed as it is, or never will be.
+            if isStampFixed, !base.takes(row.stamp) { return finish(.preconditionFailed(sight.found), into: &outbox) }
+            guard let stamp = isStampFixed ? row.stamp : stamp(on: base) else {
                 let failure = RegisterFailure(effect: .none, reason: .refused(.invalid), acks: 0, needed: calls.needed)
                 return finish(.failed(failure), into: &outbox)
             }
@@ -257,15 +267,15 @@ package struct ChangeMachine: RegisterMachine {
         }
     }
 
-    private func stamp(behind predecessor: Stamp?) -> Stamp? {
+    private func stamp(on base: KeyBase) -> Stamp? {
         if task.faults.contains(.freshChangeStamps) {
             let blind = KeyRules.blindTime(wallMillis: wallMillis, settled: calls.settled)
-            return Stamp(t: max(blind, (predecessor?.t ?? 0) + 1), w: task.writer, q: 0)
+            return Stamp(t: max(blind, (base.top?.t ?? 0) + 1), w: task.writer, q: 0)
         }
-        if task.faults.contains(.depthBeforeWriter), let predecessor {
-            return Stamp(t: predecessor.t, w: predecessor.w + 1, q: predecessor.q)
+        if task.faults.contains(.depthBeforeWriter), let top = base.predecessor {
+            return Stamp(t: top.t, w: top.w + 1, q: top.q)
         }
-        return KeyRules.successor(of: predecessor, settled: calls.settled)
+        return base.successor
     }
 
     // MARK: Preparing
@@ -277,9 +287,13 @@ package struct ChangeMachine: RegisterMachine {
         var poll = Poll<Proposal?>(task.pace)
         for node in calls.order {
             poll.asked(node)
-            calls.send(node, .prepare(calls.address, predecessor: predecessor, ballot), .prepare, into: &outbox)
+            sendPrepare(node, into: &outbox)
         }
         stage = .preparing(poll)
+    }
+
+    private mutating func sendPrepare(_ node: NodeID, into outbox: inout [RegisterDirective]) {
+        calls.send(node, .prepare(calls.address, predecessor: base.predecessor, ballot), .prepare, into: &outbox)
     }
 
     private mutating func prepared(
@@ -294,9 +308,17 @@ package struct ChangeMachine: RegisterMachine {
         case .promised(let accepted): poll.answer(node, accepted)
         case .elsewhere(let view):
             if isOver(view) { return look(now: now, into: &outbox) }
+            poll.lose(node)
+            if view.top == base.top {
+                // It tells a settled tombstone from none.
+                if tellsTombstones() { return prepare(now: now, into: &outbox) }
+                // A look would show the same.
+                if !calls.isQuorum(calls.order.filter { !poll.lost.contains($0) }) {
+                    return rest(above: ballot, now: now, into: &outbox)
+                }
+            }
             // It missed rows. A quorum that has them was just seen; if that is broken now, a look brings this one up.
             isAnyBehind = true
-            poll.lose(node)
         case .outbid(let higher): return rest(above: higher, now: now, into: &outbox)
         case .refused(let refusal): poll.fail(node, now: now, refusal: refusal, into: &outbox)
         default: poll.fail(node, now: now, into: &outbox)
@@ -305,14 +327,28 @@ package struct ChangeMachine: RegisterMachine {
         guard calls.isQuorum(poll.answered) else {
             return checkReach(isAnyBehind ? poll.absent : poll.lost, now: now, into: &outbox)
         }
-        let accepted = poll.answers.compactMap(\.answer).max { $0.ballot < $1.ballot }
+        let accepted = poll.answers.compactMap(\.answer)
+            // Of a holder that missed the newest row that was seen: never chosen, or void.
+            .filter { base.isBelow($0.row.stamp) }
+            .max { $0.ballot < $1.ballot }
         if let row = accepted?.row ?? own { accept(row, into: &outbox) }
     }
 
-    /// The key has a newer row than the predecessor.
+    /// Goes on behind a tombstone that a holder tells from none: that of an older build, or one that has versions below
+    /// that were not looked at. False: it is too late for that.
+    private mutating func tellsTombstones() -> Bool {
+        guard base.isAbsent, !isProposed, !isStampFixed, let top = base.top else { return false }
+        let other = KeyBase(top: top)
+        guard let stamp = other.successor else { return false }
+        base = other
+        own?.record.stamp = stamp
+        return true
+    }
+
+    /// The holder has a newer row than the look found.
     private func isOver(_ view: KeyView) -> Bool {
         guard let top = view.top else { return false }
-        return predecessor.map { top > $0 } ?? true
+        return base.top.map { top > $0 } ?? true
     }
 
     /// Waits a random while, longer each time, so that of many racers one gets through.
@@ -342,7 +378,7 @@ package struct ChangeMachine: RegisterMachine {
         var poll = Poll<Void>(task.pace)
         for node in calls.order {
             poll.asked(node)
-            calls.send(node, .accept(row, predecessor: predecessor, ballot), .accept, into: &outbox)
+            calls.send(node, .accept(row, predecessor: base.predecessor, ballot), .accept, into: &outbox)
         }
         stage = .accepting(poll, row)
     }
@@ -358,7 +394,10 @@ package struct ChangeMachine: RegisterMachine {
         var poll = before
         switch reply {
         case .accepted: poll.answer(node, ())
-        case .elsewhere: return look(now: now, into: &outbox)
+        case .elsewhere(let view):
+            if isOver(view) { return look(now: now, into: &outbox) }
+            // It made no promise; the others may be enough.
+            poll.lose(node)
         case .outbid(let higher): return rest(above: higher, now: now, into: &outbox)
         case .refused(let refusal) where refusal == .bucketClosed || refusal == .invalid: poll.lose(node, refusal)
         case .refused(let refusal): poll.fail(node, now: now, refusal: refusal, into: &outbox)
@@ -387,8 +426,10 @@ package struct ChangeMachine: RegisterMachine {
         case .hopeless: finish(failure(), into: &outbox)
         case .done:
             if committing.row.record.op == own?.record.op { return finish(.done(committing.row), into: &outbox) }
-            // Somebody else's row was chosen: the own one never will be behind this predecessor.
-            isProposed = false
+            // Somebody else's row has the place of the own one, which never will be chosen. With another stamp it says
+            // nothing of it: an absent key takes rows that were proposed before the last collection, and is absent again
+            // once they are deleted.
+            isProposed = isProposed && committing.row.stamp != own?.stamp
             isContended = true
             look(now: now, into: &outbox)
         }

@@ -96,7 +96,7 @@ package struct KeySight: Sendable {
     /// Holders that have these rows, best first. Not all of them need to have the bytes.
     package var holders: [NodeID]
 
-    /// The newest row of the key: the predecessor of the next change.
+    /// The newest row of the key. What the next change is based on says `KeyBase`.
     package var top: RowRef? { rows.top }
 }
 

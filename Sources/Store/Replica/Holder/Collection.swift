@@ -91,7 +91,7 @@ extension IndexReader {
 }
 
 extension VersionRows {
-    /// A key with Paxos state keeps what it has: the tombstone may be the predecessor of what is being decided.
+    /// A key with Paxos state keeps what it has: what is being decided may be based on the tombstone.
     func spentStanding(of ref: RowRef, at address: RowAddress) throws -> SpentStanding {
         guard address.bucket.space != .system, try instance(address) == nil else { return .needed }
         var refs: [RowRef] = []

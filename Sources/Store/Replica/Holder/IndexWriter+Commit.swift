@@ -20,10 +20,11 @@ extension IndexWriter {
         }
         let near = try rows(near: row.ref, at: address)
         let kept = pending.counters.instances > 0 ? try versions.instance(address) : nil
+        let known = try kept.flatMap { try bearing($0, on: row) }
         let decision = KeyRules.commit(
             row.ref,
             among: KeyRows(near.map(\.ref)),
-            instance: near.isEmpty ? try kept.map { try open($0, address) } : nil,
+            kept: known,
             settled: pending.fencing.settled,
             isClosed: !isRepair && isClosed(address.bucket)
         )
@@ -41,11 +42,26 @@ extension IndexWriter {
             let isNewest = near.allSatisfy { $0.record.stamp < row.stamp }
             let new = try keptRow(of: row, kept)
             try place(new, near: near, dropping: Set(dropping))
-            if isNewest, let kept { try forget(kept, address, takenOver: kept.accepted?.row.ref == row.ref) }
+            if isNewest, let kept { try outlast(kept, row, known?.instance) }
             if address.bucket.space == .upload, row.record.kind == .tombstone { try endUpload(address) }
             // A witness has all that it is to have.
             return .stored(new.lacksBytes && pending.fencing.keepsBytes ? .withoutBytes : .complete)
         }
+    }
+
+    /// What is kept about an absent key, if the row may bear on it.
+    private func bearing(_ kept: KeptInstance, on row: Row) throws -> (instance: OpenInstance, chain: KeyRows)? {
+        guard kept.predecessor == nil, row.stamp.t <= pending.fencing.settled else { return nil }
+        return (try open(kept, row.address), KeyRows(try chain(row.address)))
+    }
+
+    /// The newest row of the key was stored: an instance is over, or what is left of it stays.
+    private func outlast(_ kept: KeptInstance, _ row: Row, _ instance: OpenInstance?) throws {
+        let takenOver = kept.accepted?.row.ref == row.ref
+        guard let instance, let rest = try base(row.address).outlasting(instance) else {
+            return try forget(kept, row.address, takenOver: takenOver)
+        }
+        try keep(KeptInstance(rest, of: kept), in: row.address, over: kept, takenOver: takenOver)
     }
 
     private func isSound(_ row: Row) -> Bool {

@@ -1,20 +1,14 @@
-/// The two phases of Paxos for the successor of a key's newest row. What is promised or accepted is a row of `instances`
+/// The two phases of Paxos for the next row of a key. What is promised or accepted is a row of `instances`
 /// and durable before the answer; the bytes of an accepted row are made part of the index with it.
 extension IndexWriter {
     func prepare(_ address: RowAddress, _ predecessor: Stamp?, _ ballot: Ballot) throws -> ReplicaReply {
         let kept = try versions.instance(address)
-        let top = try versions.head(address.bucket, address.key)?.top
         let known = try kept.map { try open($0, address) }
-        switch KeyRules.prepare(address, predecessor: predecessor, ballot, top: top, instance: known) {
+        switch KeyRules.prepare(address, predecessor: predecessor, ballot, on: try base(address), kept: known) {
         case .elsewhere: return .elsewhere(try view(address))
         case .outbid(let ballot): return .outbid(ballot)
         case .promise(let promise):
-            let next = KeptInstance(
-                predecessor: promise.predecessor,
-                promised: promise.promised,
-                accepted: promise.accepted == nil ? nil : kept?.accepted
-            )
-            try keep(next, in: address, over: kept)
+            try keep(KeptInstance(promise, of: kept), in: address, over: kept)
             return .promised(accepted: promise.accepted)
         }
     }
@@ -22,14 +16,12 @@ extension IndexWriter {
     func accept(_ row: Row, _ predecessor: Stamp?, _ ballot: Ballot) throws -> ReplicaReply {
         let address = row.address
         let kept = try versions.instance(address)
-        let top = try versions.head(address.bucket, address.key)?.top
         let decision = KeyRules.accept(
             row,
             predecessor: predecessor,
             ballot,
-            top: top,
-            instance: try kept.map { try open($0, address) },
-            settled: pending.fencing.settled,
+            on: try base(address),
+            kept: try kept.map { try open($0, address) },
             isClosed: isClosed(address.bucket)
         )
         switch decision {
@@ -67,9 +59,8 @@ extension IndexWriter {
     /// Another holder's instances, when a partition moves; its rows came before.
     func merge(_ instance: OpenInstance) throws {
         let kept = try versions.instance(instance.address)
-        let top = try versions.head(instance.address.bucket, instance.address.key)?.top
         let known = try kept.map { try open($0, instance.address) }
-        guard let merged = KeyRules.merge(known, instance, top: top) else { return }
+        guard let merged = KeyRules.merge(known, instance, on: try base(instance.address)) else { return }
         var next = KeptInstance(predecessor: merged.predecessor, promised: merged.promised)
         if let accepted = merged.accepted {
             if let old = kept?.accepted, old.row.ref == accepted.row.ref {
@@ -83,6 +74,12 @@ extension IndexWriter {
 
     // MARK: The table
 
+    /// What a change of the key is based on here.
+    func base(_ address: RowAddress) throws -> KeyBase {
+        let head = try versions.head(address.bucket, address.key)
+        return KeyBase(top: head?.top, current: head?.row?.record.kind, settled: pending.fencing.settled)
+    }
+
     /// The instance in the words of the rules.
     func open(_ kept: KeptInstance, _ address: RowAddress) throws -> OpenInstance {
         OpenInstance(
@@ -95,30 +92,42 @@ extension IndexWriter {
         )
     }
 
-    private func keep(_ next: KeptInstance, in address: RowAddress, over old: KeptInstance?) throws {
-        if let before = old?.accepted?.row, before.ref != next.accepted?.row.ref { try drop(bytesOf: before) }
+    /// `takenOver`: the row that was accepted before was committed and has the bytes.
+    func keep(
+        _ next: KeptInstance,
+        in address: RowAddress,
+        over old: KeptInstance?,
+        takenOver: Bool = false
+    ) throws {
+        if let before = old?.accepted?.row, before.ref != next.accepted?.row.ref { try release(before, takenOver) }
         try rows.putInstance.bind(1, address.bucket.column).bind(2, address.key.bytes)
             .bind(3, SmallRows.encode(next, address)).run()
         if old == nil { pending.counters.instances += 1 }
     }
 
-    /// Drops an instance that is over. `takenOver`: its row was committed and has the bytes.
+    /// Drops an instance that is over.
     func forget(_ kept: KeptInstance, _ address: RowAddress, takenOver: Bool) throws {
         try rows.deleteInstance.bind(1, address.bucket.column).bind(2, address.key.bytes).run()
         pending.counters.instances -= 1
-        guard let accepted = kept.accepted?.row else { return }
+        if let accepted = kept.accepted?.row { try release(accepted, takenOver) }
+    }
+
+    private func release(_ accepted: RecordRow, _ takenOver: Bool) throws {
         // The list of parts was written anew with their places.
         if !takenOver || accepted.record.body == .parts { try drop(bytesOf: accepted) }
     }
 
-    /// What the holder has of a key, for a coordinator whose predecessor is not the newest row.
-    private func view(_ address: RowAddress) throws -> KeyView {
+    /// What the holder has of a key, for a coordinator whose predecessor is another one.
+    private func view(_ address: RowAddress) throws -> KeyView { KeyView(chain: try chain(address), found: nil) }
+
+    /// The key's rows down to and with the current version, newest first.
+    func chain(_ address: RowAddress) throws -> [RowRef] {
         var refs: [RowRef] = []
         try versions.each(of: address.bucket, address.key) { row in
             refs.append(row.ref)
             return row.record.kind.isChange
         }
-        return KeyView(chain: refs, found: nil)
+        return refs
     }
 
     /// When this store becomes the only holder: it leaves no traces of what it removes, so a key may become as if it had
