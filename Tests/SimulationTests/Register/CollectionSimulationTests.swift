@@ -62,22 +62,33 @@ import Testing
         #expect(unknowns * 3 < operations, "too little is known for the histories to say anything")
     }
 
-    @Test("I3, I15: the same while the key's bucket moves between sets of nodes that all hold other buckets")
-    func moves() async {
+    /// Rows that all seeds collect together; nil: one of them failed, and says how.
+    private func collected(_ mix: (UInt64) -> SimMix) async -> Int? {
         var collected = 0
         for seed in Self.first..<Self.first + UInt64(Self.seeds) {
             await breathe()
+            let report = SimMesh(seed: seed, mix: mix(seed)).run()
+            collected += report.collected
+            guard report.isClean else {
+                Issue.record("\(report.text)")
+                return nil
+            }
+        }
+        return collected
+    }
+
+    @Test("I3, I15: the same while the key's bucket moves between sets of nodes that all hold other buckets")
+    func moves() async {
+        let collected = await collected { seed in
             var (mix, random) = Self.mix(seed)
             mix.moves = true
             mix.nodes = 4 + random.below(2)
             mix.copies = [1, 2, 3][random.below(3)]
             mix.lossPercent = 0
             mix.churnMicros = [60_000, 120_000, 300_000][random.below(3)]
-            let report = SimMesh(seed: seed, mix: mix).run()
-            collected += report.collected
-            if !report.isClean { Issue.record("\(report.text)") }
-            if !report.isClean { return }
+            return mix
         }
+        guard let collected else { return }
         say("collection: \(Self.seeds) seeds with changing pools, \(collected) rows collected")
         #expect(collected > Self.seeds / 20, "too little is collected for the histories to say anything")
     }
@@ -117,17 +128,13 @@ import Testing
         arguments: [false, true]
     )
     func settledTombstones(olderBuilds: Bool) async {
-        var collected = 0
-        for seed in Self.first..<Self.first + UInt64(Self.seeds) {
-            await breathe()
+        let collected = await collected { seed in
             var mix = Self.settledMix(seed)
             mix.olderBuilds = olderBuilds
-            let report = SimMesh(seed: seed, mix: mix).run()
-            collected += report.collected
-            if !report.isClean { Issue.record("\(report.text)") }
-            if !report.isClean { return }
+            return mix
         }
-        say("collection: \(Self.seeds) seeds with what others settle, \(collected) rows collected")
+        guard let collected else { return }
+        say("collection: \(Self.seeds) seeds with settled tombstones, \(collected) rows collected")
         #expect(collected > Self.seeds / 5, "too little is collected for the histories to say anything")
     }
 

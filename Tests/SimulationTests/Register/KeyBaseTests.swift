@@ -1,7 +1,7 @@
 import Store
 import Testing
 
-/// What a change stands on where tombstones are collected by some holders and not yet by others.
+/// What a change is based on where tombstones are collected by some holders and not yet by others.
 @Suite struct KeyBaseTests {
     private static let settled: UInt64 = 100
     private let address = RowAddress(BucketID(rawValue: 5), Key("k"))

@@ -313,9 +313,7 @@ package struct ChangeMachine: RegisterMachine {
                 // It tells a settled tombstone from none.
                 if tellsTombstones() { return prepare(now: now, into: &outbox) }
                 // A look would show the same.
-                if !calls.isQuorum(calls.order.filter { !poll.lost.contains($0) }) {
-                    return rest(above: ballot, now: now, into: &outbox)
-                }
+                if !isInReach(without: poll.lost) { return rest(above: ballot, now: now, into: &outbox) }
             }
             // It missed rows. A quorum that has them was just seen; if that is broken now, a look brings this one up.
             isAnyBehind = true
@@ -366,8 +364,11 @@ package struct ChangeMachine: RegisterMachine {
     /// Looks again when no quorum is left in this instance: that brings together holders that differ, and tells when
     /// none is left at all.
     private mutating func checkReach(_ lost: [NodeID], now: UInt64, into outbox: inout [RegisterDirective]) {
-        guard !calls.isQuorum(calls.order.filter { !lost.contains($0) }) else { return }
-        look(now: now, into: &outbox)
+        if !isInReach(without: lost) { look(now: now, into: &outbox) }
+    }
+
+    private func isInReach(without lost: [NodeID]) -> Bool {
+        calls.isQuorum(calls.order.filter { !lost.contains($0) })
     }
 
     // MARK: Accepting
