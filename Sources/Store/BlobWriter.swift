@@ -3,11 +3,11 @@ import Synchronization
 
 /// A stream of bytes on its way to a segment file. One caller at a time.
 ///
-/// `append` copies nothing and returns when the chunk is written (backpressure); chunks of `chunkBytes` each, only the
+/// `append` returns when the chunk is in the file (backpressure); chunks of `chunkBytes` each, only the
 /// last may be shorter. A writer that is let go without `finish` leaves nothing but dead space. A finished blob belongs
 /// to the first mutation that names it, whatever becomes of that; one that none names is given up after a while.
 package final class BlobWriter: Sendable {
-    /// Bytes per chunk: 256 KiB stays in a core's second-level cache between hashing, checksum and system call.
+    /// Bytes per chunk: 256 KiB stays in a core's second-level cache between hashing, checksum and copy.
     package static let chunkBytes = 256 * 1024
 
     private struct State {
@@ -76,9 +76,14 @@ package final class BlobWriter: Sendable {
     ) {
         submit(chunk, observe, finish: true) { [self] result in
             done(
-                result.map {
+                Result {
+                    try result.get()
+                    // Chunks are answered in their order, so by now it is known whether all of them arrived.
+                    try state.withLock { state in
+                        guard !state.isBroken else { throw lostChunk }
+                        state.isFinished = true
+                    }
                     staging.finish(id, at: Clock.monotonicMillis())
-                    state.withLock { $0.isFinished = true }
                     return id
                 }
             )
@@ -107,11 +112,13 @@ package final class BlobWriter: Sendable {
         )
     }
 
+    private var lostChunk: StoreError { .io(what: "blob \(id.rawValue) lost a chunk before") }
+
     /// The number of the next chunk, if it may come now.
     private func take(_ bytes: ByteBuffer?) throws -> UInt32 {
         try state.withLock { state in
             guard !state.isFinished else { throw StoreError.io(what: "blob \(id.rawValue) is finished already") }
-            guard !state.isBroken else { throw StoreError.io(what: "blob \(id.rawValue) lost a chunk before") }
+            guard !state.isBroken else { throw lostChunk }
             guard let bytes else { return state.chunks }
             guard bytes.readableBytes <= Self.chunkBytes, !state.isShort,
                 Int(state.chunks) < Location.perPage * Location.pagesMax

@@ -175,7 +175,7 @@ import Testing
         var calls = DiskCalls.system
         calls.write = { file, pieces, offset in
             if isFull.value { return -28 }
-            let first = UnsafeRawBufferPointer(rebasing: pieces[0].prefix(1000))
+            let first = UnsafeRawBufferPointer(rebasing: pieces[0].prefix(4096))
             return DiskCalls.system.write(file, [first], offset)
         }
         calls.freeBytes = { _ in isFull.value ? 1000 : 1 << 40 }

@@ -13,9 +13,9 @@ import Testing
         let directory: DataDirectory
         let file: SegmentFile
 
-        init(_ calls: DiskCalls = .system) throws {
+        init() throws {
             directory = try DataDirectory(path)
-            file = try SegmentFile.create(1, store: 7, in: directory, calls)
+            file = try SegmentFile.create(1, store: 7, in: directory, .system)
         }
 
         deinit { try? FileManager.default.removeItem(atPath: path) }
@@ -37,26 +37,32 @@ import Testing
         }
     }
 
-    /// Descriptors that bypass the page cache answer as on a file system that cannot; what they refused is counted.
-    private func withoutDirect(_ refused: Counter) -> DiskCalls {
+    /// Refuses a direct write that is not of whole blocks, or any at all; counts them by how they went.
+    private func counting(_ direct: Counter, _ buffered: Counter, refusesDirect: Bool) -> DiskCalls {
         var calls = DiskCalls.system
         calls.write = { file, pieces, offset in
-            guard fcntl(file, F_GETFL) & SegmentWriter.openDirect == 0 else {
-                refused.value += 1
-                return -Int(EINVAL)
+            guard fcntl(file, F_GETFL) & DiskCalls.direct != 0 else {
+                buffered.add()
+                return DiskCalls.system.write(file, pieces, offset)
             }
-            return DiskCalls.system.write(file, pieces, offset)
+            direct.add()
+            let block = UInt(SegmentWriter.blockBytes)
+            let isAligned = pieces.allSatisfy { UInt(bitPattern: $0.baseAddress) % block == 0 }
+            #expect(isAligned && pieces.allSatisfy { UInt($0.count) % block == 0 } && UInt(offset) % block == 0)
+            return refusesDirect ? -Int(EINVAL) : DiskCalls.system.write(file, pieces, offset)
         }
         return calls
     }
 
-    @Test("what was flushed is in the file, whatever the lengths, also behind a writer of before", arguments: 0..<20)
+    @Test("what was flushed is in the file, whatever the lengths, also when a new writer goes on", arguments: 0..<20)
     func flushed(seed: UInt64) throws {
         var random = Seeded(seed &+ 800)
-        let refused = Counter()
-        let calls = seed % 4 == 0 ? withoutDirect(refused) : .system
+        let direct = Counter()
+        let buffered = Counter()
+        let refusesDirect = seed % 4 == 0
+        let calls = counting(direct, buffered, refusesDirect: refusesDirect)
         let segment = try Segment()
-        var writer = SegmentWriter(segment.file, end: SegmentFile.headerBytes, calls)
+        var writer = try SegmentWriter(segment.file, end: SegmentFile.headerBytes, calls)
         var expected = try segment.bytes(from: 0, to: SegmentFile.headerBytes)
         for _ in 0..<60 {
             let count = 1 + random.below(random.below(4) == 0 ? 270_000 : 9000)
@@ -68,59 +74,80 @@ import Testing
             try writer.flush()
             #expect(writer.sync() == 0)
             #expect(try segment.bytes(from: 0, to: writer.end) == expected, "seed \(seed)")
-            guard random.below(5) == 0 else { continue }
-            if random.below(2) == 0 {
-                writer.trim()
-                #expect(DataDirectory.fileBytes(segment.file.path) == writer.end)
-            }
-            writer = SegmentWriter(segment.file, end: writer.end, calls)
+            // Beside the old one, as behind a crash: its padding is in the way.
+            if random.below(5) == 0 { writer = try SegmentWriter(segment.file, end: writer.end, calls) }
         }
         try writer.flush()
         #expect(try segment.bytes(from: 0, to: writer.end) == expected, "seed \(seed)")
-        if seed % 4 == 0 { #expect(refused.value > 0) }
+        if DiskCalls.isFitForDirect(segment.file.file) {
+            #expect(direct.value > 0 && (buffered.value > 0) == refusesDirect, "seed \(seed)")
+        } else {
+            #expect(direct.value == 0)
+        }
+    }
+
+    @Test("padding goes with its writer")
+    func padding() throws {
+        let segment = try Segment()
+        var writer: SegmentWriter? = try SegmentWriter(segment.file, end: SegmentFile.headerBytes, .system)
+        let bytes = [UInt8](repeating: 9, count: 5000)
+        if let writer {
+            try append(bytes, to: writer, cut: 1)
+            try writer.flush()
+            // Held, and never written.
+            try append(bytes, to: writer, cut: 1)
+        }
+        #expect(DataDirectory.fileBytes(segment.file.path) == 8192)
+        writer = nil
+        #expect(DataDirectory.fileBytes(segment.file.path) == SegmentFile.headerBytes + 5000)
     }
 
     @Test("who reads through the page cache sees what was written past it, in blocks that are written again and again")
     func coherent() throws {
         let segment = try Segment()
-        let writer = SegmentWriter(segment.file, end: SegmentFile.headerBytes, .system)
-        let end = Counter()
+        let writer = try SegmentWriter(segment.file, end: SegmentFile.headerBytes, .system)
+        let header = Int(SegmentFile.headerBytes)
+        let end = Counter(header)
+        let reads = Counter()
         let wrong = Counter()
         let isDone = Flag()
-        end.value = Int(SegmentFile.headerBytes)
         @Sendable func byte(_ place: Int) -> UInt8 { UInt8(truncatingIfNeeded: place &* 131 &+ (place >> 8)) }
         let file = segment.file.file
-        let readers = (0..<2).map { number in
-            let thread = Thread {
+        let readers = DispatchGroup()
+        defer {
+            isDone.value = true
+            readers.wait()
+            #expect(wrong.value == 0)
+            #expect(reads.value > 100)
+        }
+        for number in 0..<2 {
+            readers.enter()
+            Thread {
+                defer { readers.leave() }
                 var random = Seeded(UInt64(number))
                 var bytes = [UInt8](repeating: 0, count: 9000)
                 while !isDone.value {
                     // Most often what was written last: its block is going to be written again.
                     let known = end.value
-                    let count = min(1 + random.below(9000), known - 64)
-                    let start = random.below(4) == 0 ? 64 + random.below(known - 64 - count + 1) : known - count
+                    let count = min(1 + random.below(9000), known - header)
                     guard count > 0 else { continue }
+                    let isLast = random.below(4) > 0
+                    let start = isLast ? known - count : header + random.below(known - header - count + 1)
                     let read = pread(file, &bytes, count, start)
-                    if read != count || (0..<count).contains(where: { bytes[$0] != byte(start + $0) }) {
-                        wrong.value += 1
-                    }
+                    reads.add()
+                    if read != count || (0..<count).contains(where: { bytes[$0] != byte(start + $0) }) { wrong.add() }
                 }
-                wrong.done.signal()
-            }
-            thread.start()
-            return thread
+            }.start()
         }
         var random = Seeded(5)
-        for _ in 0..<1500 {
+        for _ in 0..<1000 {
             let count = 1 + random.below(random.below(8) == 0 ? 70_000 : 3000)
-            let start = end.value
+            let start = Int(writer.end)
             try append((0..<count).map { byte(start + $0) }, to: writer, cut: count / 2)
             try writer.flush()
-            end.value = start + count
+            #expect(writer.sync() == 0)
+            end.add(count)
         }
-        isDone.value = true
-        for _ in readers { wrong.done.wait() }
-        #expect(wrong.value == 0)
     }
 
     @Test("what a full disk refused is not there, and what comes behind it takes its place")
@@ -134,16 +161,15 @@ import Testing
             return DiskCalls.system.write(file, [UnsafeRawBufferPointer(rebasing: pieces[0][..<4096])], offset)
         }
         let segment = try Segment()
-        let writer = SegmentWriter(segment.file, end: SegmentFile.headerBytes, calls)
+        let writer = try SegmentWriter(segment.file, end: SegmentFile.headerBytes, calls)
         let first = [UInt8](repeating: 1, count: 5000)
         try append(first, to: writer, cut: 40)
         try writer.flush()
         let end = writer.end
         isFull.value = true
         try append([UInt8](repeating: 2, count: 20_000), to: writer, cut: 40)
-        #expect(writer.isHolding)
         #expect(throws: StoreError.self) { try writer.flush() }
-        #expect(writer.end == end && !writer.isHolding)
+        #expect(writer.end == end)
         isFull.value = false
         let third = [UInt8](repeating: 3, count: 300)
         try append(third, to: writer, cut: 40)
@@ -151,15 +177,15 @@ import Testing
         #expect(try segment.bytes(from: SegmentFile.headerBytes, to: writer.end) == first + third)
     }
 
-    @Test("a batch of which anything got lost on its way is not synced, however much came behind it")
+    @Test("a batch that lost anything is refused, and the file goes on where it was")
     func losses() throws {
-        let failures = Counter()
+        let writes = Counter()
         var calls = DiskCalls.system
         calls.freeBytes = { _ in 1 << 40 }
         calls.write = { file, pieces, offset in
             // The header of a new segment, then one batch, then the first flush of the next.
-            failures.value += 1
-            return failures.value == 3 ? -Int(ENOSPC) : DiskCalls.system.write(file, pieces, offset)
+            writes.add()
+            return writes.value == 3 ? -Int(ENOSPC) : DiskCalls.system.write(file, pieces, offset)
         }
         let path = NSTemporaryDirectory() + "segment-test-" + UUID().uuidString
         defer { try? FileManager.default.removeItem(atPath: path) }
@@ -167,37 +193,42 @@ import Testing
         let staging = Staging()
         let segments = SegmentTable(directory, nextID: 1)
         let metrics = Metrics()
-        let shared = Lane.Shared(
-            directory: directory,
-            storeID: 7,
-            segments: segments,
-            staging: staging,
-            condition: Condition(path, StoreSettings(), calls),
-            metrics: metrics,
-            calls: calls,
-            segmentBytesMax: 1 << 28,
-            active: ActiveSegments()
-        )
-        var pen = Pen(shared, resume: nil)
+        func shared() -> Lane.Shared {
+            Lane.Shared(
+                directory: directory,
+                storeID: 7,
+                segments: segments,
+                staging: staging,
+                condition: Condition(path, StoreSettings(), calls),
+                metrics: metrics,
+                calls: calls,
+                segmentBytesMax: 1 << 28,
+                active: ActiveSegments()
+            )
+        }
+        var places: [Int64: Location] = [:]
         func body(_ number: Int64) -> ByteBuffer {
             ByteBuffer(repeating: UInt8(truncatingIfNeeded: number), count: 200_000)
         }
-        var places: [Int64: Location] = [:]
-        func append(_ number: Int64) throws {
+        func append(_ number: Int64, with pen: inout Pen) throws {
             staging.begin(BlobID(rawValue: number))
             places[number] = try pen.append(body(number), of: BlobID(rawValue: number), chunk: 0)
         }
-        try append(1)
-        try pen.sync()
-        // The third does not fit into the buffer any more: the first two are written, and lost.
-        try append(2)
-        try append(3)
-        #expect(throws: StoreError.self) { try append(4) }
-        #expect(throws: StoreError.self) { try pen.sync() }
-        // Half a second later the store looks at the disk again.
-        Thread.sleep(forTimeInterval: 0.6)
-        for number in 5...8 { try append(Int64(number)) }
-        try pen.sync()
+        var pen: Pen? = Pen(shared(), resume: nil)
+        try append(1, with: &pen!)
+        try pen!.sync()
+        // The fourth does not fit into the buffer any more: the two before it are written, and lost.
+        try append(2, with: &pen!)
+        try append(3, with: &pen!)
+        #expect(throws: StoreError.self) { try append(4, with: &pen!) }
+        #expect(throws: StoreError.self) { try pen!.sync() }
+        pen = nil
+        let end = try #require(places[1]).end
+        #expect(DataDirectory.fileBytes(directory.segment(1)) == end)
+        // One that knows nothing of a full disk.
+        var next: Pen? = Pen(shared(), resume: (try #require(segments.opened(1)), end))
+        for number in 5...8 { try append(Int64(number), with: &next!) }
+        try next!.sync()
         let source = ChunkSource(
             segments: segments,
             calls: .system,
@@ -206,22 +237,52 @@ import Testing
             quarantine: { _, _, _ in }
         )
         for number in [1, 5, 6, 7, 8] as [Int64] {
-            let place = try #require(places[number])
-            #expect(try source.read(place, BlobID(rawValue: number), 0) == body(number))
+            #expect(try source.read(#require(places[number]), BlobID(rawValue: number), 0) == body(number))
         }
-        #expect(throws: StoreError.self) { try source.read(try #require(places[2]), BlobID(rawValue: 2), 0) }
-        pen.leave()
+        for number in [2, 3] as [Int64] {
+            #expect(throws: StoreError.self) {
+                try source.read(#require(places[number]), BlobID(rawValue: number), 0)
+            }
+        }
+        next = nil
         #expect(DataDirectory.fileBytes(directory.segment(1)) == places[8]?.end)
+    }
+
+    @Test("a stream whose chunk the disk refused is not finished, also when its end was on the way already")
+    func lostChunk() async throws {
+        let scratch = Scratch()
+        let begun = DispatchSemaphore(value: 0)
+        let mayGoOn = DispatchSemaphore(value: 0)
+        var calls = DiskCalls.system
+        calls.freeBytes = { _ in 1 << 40 }
+        calls.write = { file, pieces, offset in
+            // All but the header of a new segment.
+            guard offset > 0 || pieces[0].count > 64 else { return DiskCalls.system.write(file, pieces, offset) }
+            begun.signal()
+            mayGoOn.wait()
+            return -Int(ENOSPC)
+        }
+        let store = try scratch.open(calls: calls)
+        let writer = try store.makeBlob()
+        let finished: Result<BlobID, any Error> = await withCheckedContinuation { continuation in
+            writer.append(ByteBuffer(repeating: 1, count: 100_000)) { _ in }
+            begun.wait()
+            // The first is not answered yet, so nobody knows.
+            writer.finish(appending: nil) { continuation.resume(returning: $0) }
+            mayGoOn.signal()
+        }
+        #expect(throws: StoreError.self) { try finished.get() }
+        await store.close()
     }
 }
 
 /// A number that closures count up.
 private final class Counter: Sendable {
-    private let number = Atomic(0)
-    let done = DispatchSemaphore(value: 0)
+    private let number: Atomic<Int>
 
-    var value: Int {
-        get { number.load(ordering: .acquiring) }
-        set { number.store(newValue, ordering: .releasing) }
-    }
+    init(_ number: Int = 0) { self.number = Atomic(number) }
+
+    var value: Int { number.load(ordering: .acquiring) }
+
+    func add(_ count: Int = 1) { number.add(count, ordering: .acquiringAndReleasing) }
 }

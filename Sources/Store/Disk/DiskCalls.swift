@@ -50,6 +50,52 @@ struct DiskCalls: Sendable {
         }
     )
 
+    // MARK: Direct I/O
+
+    /// O_DIRECT of Linux, a macro that Swift does not see.
+    #if arch(arm64)
+        static let direct: Int32 = 0o200000
+    #else
+        static let direct: Int32 = 0o40000
+    #endif
+
+    /// What `fstatfs` calls ext4, XFS, and tmpfs, which has nothing but the page cache.
+    private static let directTypes: Set<Int> = [0xef53, 0x5846_5342, 0x0102_1994]
+
+    private typealias FileSystemStatus = @convention(c) (Int32, UnsafeMutableRawPointer) -> Int32
+
+    /// Missing from the module map of Glibc, so it is looked up. The symbol has had this type since glibc 2.1.
+    private static let fstatfs = dlsym(nil, "fstatfs").map { unsafeBitCast($0, to: FileSystemStatus.self) }
+
+    /// Whether the file system is one that keeps direct writes and the page cache in step. On others (btrfs, network file
+    /// systems) a page that is being read may not be let go when its block is written, which fails the next sync.
+    static func isFitForDirect(_ file: Int32) -> Bool {
+        // The structure has 120 bytes where a word has eight, and begins with the type.
+        withUnsafeTemporaryAllocation(byteCount: 256, alignment: 8) { status in
+            guard let fstatfs, let base = status.baseAddress, fstatfs(file, base) == 0 else { return false }
+            return directTypes.contains(status.load(as: Int.self))
+        }
+    }
+
+    /// The same, but a descriptor whose direct write is refused (`EINVAL`: a device with larger blocks, or the rest of a
+    /// short write that is no whole block) writes through the page cache from then on.
+    func fallingBackToPageCache() -> DiskCalls {
+        var calls = self
+        let write = write
+        calls.write = { file, pieces, offset in
+            let count = write(file, pieces, offset)
+            guard count == -Int(EINVAL) else { return count }
+            let flags = fcntl(file, F_GETFL)
+            guard flags >= 0, flags & Self.direct != 0, fcntl(file, F_SETFL, flags & ~Self.direct) == 0 else {
+                return count
+            }
+            return write(file, pieces, offset)
+        }
+        return calls
+    }
+
+    // MARK: Whole reads and writes
+
     /// Writes all the pieces, going on after short writes. Throws `.diskFull` or `.io`.
     func writeAll(_ file: Int32, _ pieces: [UnsafeRawBufferPointer], at offset: UInt64, path: String) throws {
         var left = pieces

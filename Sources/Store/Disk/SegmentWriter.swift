@@ -1,140 +1,93 @@
 import Glibc
 
-/// The growing end of a segment file, for one thread.
+/// The growing end of a segment file, written with direct I/O (`O_DIRECT`), by one thread.
 ///
-/// Bytes go past the page cache where the file system lets them (`O_DIRECT`): they are synced at once and rarely read
-/// soon, so the kernel's copy of them costs a pass over fresh memory and gains nothing. They gather in a buffer of whole
-/// blocks, and the last block, which is not full yet, is written again with what follows it: its first bytes are the
-/// same each time, so no moment of a crash harms what was durable. What the file has behind the end is padding. Where
-/// direct writes are refused everything is written through the page cache.
+/// Bodies are synced at once and rarely read soon, so a copy of them in the page cache is not worth its cost. Direct writes
+/// are whole blocks. The last block, which is not full yet, stays in the buffer and is written again with what follows; its
+/// durable bytes do not change, so a crash cannot harm them. Past `end` the file has padding, which goes when the
+/// writer goes, or at the next start.
+///
+/// Only on file systems that keep readers through the page cache and direct writers of one file in step, and where these
+/// do not refuse; elsewhere the same blocks go through the page cache. Cost: one copy of each byte, one write for each
+/// flush, at most a block of it written before.
 final class SegmentWriter {
-    /// Direct writes are multiples of this in the file and in memory: no usual disk has larger blocks.
-    private static let blockBytes: UInt64 = 4096
+    /// No usual disk has larger blocks.
+    static let blockBytes = 4096
+    /// Two chunks with their frames, less a block or so: what a lane has at once when a stream runs ahead.
     private static let bufferBytes = 512 * 1024
-    /// O_DIRECT of Linux, a macro that Swift does not see.
-    #if arch(arm64)
-        static let openDirect: Int32 = 0o200000
-    #else
-        static let openDirect: Int32 = 0o40000
-    #endif
-
-    /// Blocks on their way to the file.
-    private struct Blocks {
-        let file: Int32
-        let memory: UnsafeMutableRawBufferPointer
-        /// Where in the file the buffer begins.
-        var base: UInt64
-        /// So much of the buffer is taken, and of that the file has so much already.
-        var filled: Int
-        var written: Int
-    }
 
     let segment: SegmentFile
-    /// Where in the file the next bytes go.
-    private(set) var end: UInt64
     private let calls: DiskCalls
-    private var blocks: Blocks?
+    /// A descriptor of its own: those that read go through the page cache.
+    private let file: Int32
+    private let buffer: UnsafeMutableRawBufferPointer
+    /// Where in the file the buffer begins: a multiple of the block.
+    private var base: UInt64
+    /// So much of the buffer is taken, and of that the file has so much already.
+    private var filled: Int
+    private var written: Int
 
-    init(_ segment: SegmentFile, end: UInt64, _ calls: DiskCalls) {
+    /// Where in the file the next bytes go.
+    var end: UInt64 { base + UInt64(filled) }
+
+    /// - Parameter end: where to go on; what the file has behind it is overwritten.
+    init(_ segment: SegmentFile, end: UInt64, _ calls: DiskCalls) throws {
         self.segment = segment
-        self.end = end
-        self.calls = calls.withoutDirectWhereRefused()
-        blocks = Self.blocks(segment, end: end, calls)
+        self.calls = calls.fallingBackToPageCache()
+        var file =
+            DiskCalls.isFitForDirect(segment.file)
+            ? open(segment.path, O_WRONLY | O_CLOEXEC | DiskCalls.direct) : -1
+        if file < 0 { file = open(segment.path, O_WRONLY | O_CLOEXEC) }
+        guard file >= 0 else { throw StoreError.io(what: "opening \(segment.path): \(errnoText(errno))") }
+        self.file = file
+        buffer = .allocate(byteCount: Self.bufferBytes, alignment: Self.blockBytes)
+        filled = Int(end % UInt64(Self.blockBytes))
+        written = filled
+        base = end - UInt64(filled)
+        let head = UnsafeMutableRawBufferPointer(rebasing: buffer[..<filled])
+        guard try calls.readAll(segment.file, head, at: base, path: segment.path) == filled else {
+            throw StoreError.io(what: "\(segment.path) has less than \(end) bytes")
+        }
     }
 
     deinit {
-        guard let blocks else { return }
-        close(blocks.file)
-        blocks.memory.deallocate()
+        _ = ftruncate(segment.file, Int(base) + written)
+        close(file)
+        buffer.deallocate()
     }
 
-    private static func blocks(_ segment: SegmentFile, end: UInt64, _ calls: DiskCalls) -> Blocks? {
-        let file = open(segment.path, O_WRONLY | O_CLOEXEC | openDirect)
-        guard file >= 0 else { return nil }
-        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bufferBytes, alignment: Int(blockBytes))
-        let begun = Int(end % blockBytes)
-        let base = end - UInt64(begun)
-        let head = UnsafeMutableRawBufferPointer(rebasing: memory[..<begun])
-        guard (try? calls.readAll(segment.file, head, at: base, path: segment.path)) == begun else {
-            close(file)
-            memory.deallocate()
-            return nil
-        }
-        return Blocks(file: file, memory: memory, base: base, filled: begun, written: begun)
-    }
-
-    /// Whether bytes wait for the next `flush`.
-    var isHolding: Bool { blocks.map { $0.filled > $0.written } ?? false }
-
-    /// Takes the pieces, together at most 272 KiB, as one run of bytes. They are in the file after the next `flush`;
-    /// where this throws, whatever was appended since the one before is not, and never will be.
+    /// Takes the pieces as one run of bytes. The next `flush` writes them; if this throws, all that was not yet written is
+    /// dropped, these pieces too.
     func append(_ pieces: [UnsafeRawBufferPointer]) throws {
         let count = pieces.reduce(0) { $0 + $1.count }
-        guard let room = blocks.map({ $0.memory.count - $0.filled }) else {
-            try calls.writeAll(segment.file, pieces, at: end, path: segment.path)
-            end += UInt64(count)
-            return
+        precondition(count <= Self.bufferBytes - Self.blockBytes, "a frame is a chunk and its header")
+        if buffer.count - filled < count { try flush() }
+        for piece in pieces {
+            UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]).copyMemory(from: piece)
+            filled += piece.count
         }
-        if room < count { try flush() }
-        for piece in pieces { copy(piece) }
-        end += UInt64(count)
     }
 
-    private func copy(_ piece: UnsafeRawBufferPointer) {
-        guard let blocks else { return }
-        UnsafeMutableRawBufferPointer(rebasing: blocks.memory[blocks.filled...]).copyMemory(from: piece)
-        self.blocks?.filled += piece.count
-    }
-
-    /// Hands everything to the file. Throws `.diskFull` or `.io`; then what it had not is forgotten.
+    /// Writes what is held. If it throws `.diskFull` or `.io`, that is dropped.
     func flush() throws {
-        guard var blocks, blocks.filled > blocks.written else { return }
-        defer { self.blocks = blocks }
-        let block = Int(Self.blockBytes)
-        let from = blocks.written / block * block
-        let to = (blocks.filled + block - 1) / block * block
-        for place in blocks.filled..<to { blocks.memory[place] = 0 }
+        guard filled > written else { return }
+        let from = written / Self.blockBytes * Self.blockBytes
+        let to = (filled + Self.blockBytes - 1) / Self.blockBytes * Self.blockBytes
+        UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<to]).initializeMemory(as: UInt8.self, repeating: 0)
         do {
-            let whole = UnsafeRawBufferPointer(rebasing: blocks.memory[from..<to])
-            try calls.writeAll(blocks.file, [whole], at: blocks.base + UInt64(from), path: segment.path)
+            let blocks = UnsafeRawBufferPointer(rebasing: buffer[from..<to])
+            try calls.writeAll(file, [blocks], at: base + UInt64(from), path: segment.path)
         } catch {
-            blocks.filled = blocks.written
-            end = blocks.base + UInt64(blocks.filled)
+            filled = written
             throw error
         }
-        let full = blocks.filled / block * block
-        let rest = blocks.filled - full
-        blocks.memory.copyMemory(from: UnsafeRawBufferPointer(rebasing: blocks.memory[full..<blocks.filled]))
-        blocks.base += UInt64(full)
-        blocks.filled = rest
-        blocks.written = rest
+        let full = filled / Self.blockBytes * Self.blockBytes
+        buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer[full..<filled]))
+        base += UInt64(full)
+        filled -= full
+        written = filled
     }
 
     /// Makes durable what was flushed: 0, or the negative `errno`.
     func sync() -> Int { calls.sync(segment.file) }
-
-    /// Nothing more comes: takes the padding away. What fails here is done at the next start.
-    func trim() {
-        guard blocks != nil else { return }
-        _ = ftruncate(segment.file, Int(end))
-    }
-}
-
-extension DiskCalls {
-    /// The same, but a descriptor whose direct write is refused (`EINVAL`: a file system that cannot, or a rest that is no
-    /// whole block) writes through the page cache from then on.
-    fileprivate func withoutDirectWhereRefused() -> DiskCalls {
-        var calls = self
-        let write = write
-        calls.write = { file, pieces, offset in
-            let count = write(file, pieces, offset)
-            guard count == -Int(EINVAL) else { return count }
-            let flags = fcntl(file, F_GETFL)
-            guard flags >= 0, flags & SegmentWriter.openDirect != 0,
-                fcntl(file, F_SETFL, flags & ~SegmentWriter.openDirect) == 0
-            else { return count }
-            return write(file, pieces, offset)
-        }
-        return calls
-    }
 }

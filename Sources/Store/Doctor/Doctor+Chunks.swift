@@ -165,7 +165,7 @@ extension Doctor {
         if bytes > row.size, !isOnline {
             report.add(
                 .note,
-                "\(path) has \(bytes - row.size) bytes that were never acknowledged; the next start cuts them off."
+                "\(path) has \(bytes - row.size) bytes behind its last chunk that was acknowledged; the next start cuts them off."
             )
         }
         var offset = SegmentFile.headerBytes

@@ -21,9 +21,6 @@ struct CarriedBodies {
         pen = Pen(around.lane, resume: nil)
     }
 
-    /// No more batches come.
-    mutating func close() { pen.leave() }
-
     /// The batch with rows that name staged bytes. Work whose bytes could not be made durable is answered and left out.
     mutating func place(_ batch: [Committer.Work]) -> [Committer.Work] {
         guard batch.contains(where: { bytes(of: $0) != nil }) else { return batch }

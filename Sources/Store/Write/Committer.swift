@@ -58,7 +58,6 @@ final class Committer: Sendable {
                 if window > 0 { Clock.sleep(nanos: window) }
                 batch.removeAll(keepingCapacity: true)
             }
-            run.close()
         }
     }
 
@@ -146,9 +145,6 @@ private final class CommitterRun {
         self.around = around
         self.bodies = bodies
     }
-
-    /// No more batches come.
-    func close() { bodies.close() }
 
     func commit(_ batch: [Committer.Work]) {
         let batch = bodies.place(batch)

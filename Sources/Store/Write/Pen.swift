@@ -4,17 +4,17 @@ import NIOCore
 struct Pen {
     private let shared: Lane.Shared
     private var writer: SegmentWriter?
-
-    /// Whether the file holds frames that no sync has covered yet.
+    /// Whether frames were taken that no sync has covered yet.
     private var isDirty = false
-    /// Why frames that were taken got lost on their way to the file; whoever waits for them is yet to be told.
+    /// Why frames that were taken never reached the file; whoever waits for them is yet to be told.
     private var loss: (any Error)?
 
-    /// `resume`: a segment with room, left by the run before.
+    /// `resume`: a segment with room, left by the run before, already in `active`.
     init(_ shared: Lane.Shared, resume: (file: SegmentFile, size: UInt64)?) {
         self.shared = shared
-        writer = resume.map { SegmentWriter($0.file, end: $0.size, shared.calls) }
-        if let resume { shared.active.enter(resume.file.id) }
+        guard let resume else { return }
+        writer = try? SegmentWriter(resume.file, end: resume.size, shared.calls)
+        if writer == nil { shared.active.leave(resume.file.id) }
     }
 
     /// Takes one chunk of a blob that is staged. In the file with the next `flush`, durable with the next `sync`.
@@ -37,7 +37,7 @@ struct Pen {
             )
             try withUnsafeTemporaryAllocation(byteCount: Frame.headerBytes, alignment: 8) { header in
                 frame.write(to: header)
-                try keepingLoss(of: writer) { try writer.append([UnsafeRawBufferPointer(header), payload]) }
+                try keepingLoss { try writer.append([UnsafeRawBufferPointer(header), payload]) }
             }
             let location = Location(
                 segment: writer.segment.id,
@@ -55,13 +55,16 @@ struct Pen {
     private mutating func place(for bytes: UInt64) throws -> SegmentWriter {
         if let writer, writer.end + bytes <= shared.segmentBytesMax { return writer }
         try settle()
-        leave()
+        if let full = writer {
+            writer = nil
+            shared.active.leave(full.segment.id)
+        }
         let id = shared.segments.makeID()
         shared.active.enter(id)
         do {
             let file = try SegmentFile.create(id, store: shared.storeID, in: shared.directory, shared.calls)
+            let next = try SegmentWriter(file, end: SegmentFile.headerBytes, shared.calls)
             shared.segments.adopt(file)
-            let next = SegmentWriter(file, end: SegmentFile.headerBytes, shared.calls)
             writer = next
             return next
         } catch {
@@ -70,37 +73,25 @@ struct Pen {
         }
     }
 
-    /// Lets go of the file at hand, behind a `flush`.
-    mutating func leave() {
-        guard let writer else { return }
-        writer.trim()
-        shared.active.leave(writer.segment.id)
-        self.writer = nil
-    }
-
     /// Hands all that was appended to the file. Throws when any of it since the last `flush` or `sync` got lost.
     mutating func flush() throws {
-        if let writer { try? keepingLoss(of: writer) { try writer.flush() } }
-        try tellLoss()
+        defer { loss = nil }
+        try write()
+        if let loss { throw loss }
     }
 
     /// The same, and makes it durable.
     mutating func sync() throws {
-        let settled = Result { try settle() }
-        try tellLoss()
-        try settled.get()
-    }
-
-    private mutating func tellLoss() throws {
         defer { loss = nil }
+        try settle()
         if let loss { throw loss }
     }
 
+    /// What is at hand becomes durable; a loss is kept for those who wait.
     private mutating func settle() throws {
-        guard let writer else { return }
         try shared.condition.admit(growing: false)
-        try keepingLoss(of: writer) { try writer.flush() }
-        guard isDirty else { return }
+        try write()
+        guard isDirty, let writer else { return }
         let code = writer.sync()
         shared.metrics.syncs.add(1)
         guard code == 0 else {
@@ -111,13 +102,17 @@ struct Pen {
         isDirty = false
     }
 
-    private mutating func keepingLoss(of writer: SegmentWriter, _ body: () throws -> Void) throws {
-        let isAtStake = writer.isHolding
+    private mutating func write() throws {
+        guard let writer else { return }
+        try keepingLoss { try writer.flush() }
+    }
+
+    private mutating func keepingLoss(_ body: () throws -> Void) throws {
         do {
             try body()
         } catch {
             let refusal = refusal(error)
-            if isAtStake { loss = refusal }
+            loss = refusal
             throw refusal
         }
     }
