@@ -43,7 +43,9 @@ extension ObjectStore {
         if let refusal = refusal(epoch, address.partition) { return done(.refused(refusal)) }
         guard selector == .current else { return reply(done) { .view(try $0.look(address, selector, depth).view) } }
         let hot = engine.hot
-        if let found = hot.find(address.bucket, address.key, body: depth == .body) {
+        // What lies with an upload changes with the rows of its parts.
+        let isInRow = depth != .body || address.bucket.space != .upload
+        if isInRow, let found = hot.find(address.bucket, address.key, body: depth == .body) {
             return done(.view(KeyView(found, depth)))
         }
         let ticket = hot.ticket(address.bucket, address.key)

@@ -230,7 +230,7 @@ extension Row {
             case .empty: .empty
             // What came without its bytes: the list of parts is asked for when it is needed, and whether bytes are inline
             // matters to nobody who did not ask for them.
-            case .staged, .absent:
+            case .staged, .absent, .handedOver:
                 if record.etag.parts > 0 { .parts } else { record.size == 0 ? .empty : .blob(BlobID(rawValue: 0)) }
             }
         return record

@@ -90,17 +90,20 @@ extension Coordinator {
             }
             guard let decided = plan else { return .noSuchUpload }
             guard decided.parts == manifest.parts else { throw CoordinatorError.contended(.none) }
+            let object = self.object(of: decided, upload, bucket)
             // A part that came between the look at the parts and the decision took the place of one.
-            guard try await hasParts(manifest, mesh) else {
-                try await decideNot(decided, upload, mesh)
-                return .partsChanged
-            }
-            if let record = try await make(decided, upload, bucket, mesh, settled: settled) {
+            let isWhole = try await hasParts(manifest, mesh)
+            if isWhole, try await make(object, decided, mesh, settled: settled) {
                 try await forget(upload, mesh)
-                return .done(record: record, removed: nil)
+                return .done(record: object.record, removed: nil)
             }
-            // Another write came behind the version that the condition was judged by.
+            // Else another write came behind the version that the condition was judged by: now, or behind the object.
+            if try await wasMade(object, upload, mesh) {
+                try await forget(upload, mesh)
+                return .done(record: object.record, removed: nil)
+            }
             try await decideNot(decided, upload, mesh)
+            if !isWhole { return .partsChanged }
         }
         throw CoordinatorError.contended(.none)
     }
@@ -188,14 +191,8 @@ extension Coordinator {
         }
     }
 
-    /// Writes the object. Nil: it cannot be, another row came behind the one that the condition was judged by.
-    private func make(
-        _ completion: UploadRow.Completion,
-        _ upload: Upload,
-        _ bucket: Bucket,
-        _ mesh: MeshSide,
-        settled: UInt64
-    ) async throws -> Record? {
+    /// The object that a completion makes.
+    private func object(of completion: UploadRow.Completion, _ upload: Upload, _ bucket: Bucket) -> Row {
         var record = record(.object, bucket.id, upload.key, isNull: completion.isNull)
         record.op = completion.op
         record.size = completion.size
@@ -205,10 +202,19 @@ extension Coordinator {
         record.modifiedMillis = completion.modifiedMillis
         record.stamp = completion.stamp
         record.body = .parts
-        let row = Row(record: record, body: .parts(completion.parts))
+        return Row(record: record, body: .parts(completion.parts))
+    }
+
+    /// Writes the object. False: it cannot be, another row came behind the one that the condition was judged by.
+    private func make(
+        _ row: Row,
+        _ completion: UploadRow.Completion,
+        _ mesh: MeshSide,
+        settled: UInt64
+    ) async throws -> Bool {
         guard completion.isConditional else {
             try await place(row, mesh, settled: settled)
-            return record
+            return true
         }
         let changed = try await change(row.address, .current, mesh) { sight in
             if let mine = sight.rows.rows.first(where: { $0.stamp == row.stamp }) {
@@ -218,13 +224,43 @@ extension Coordinator {
                 ? .write(row) : .refuse(sight.found)
         }
         switch changed {
-        case .done: return record
+        case .done: return true
         case .left:
             // Seen at a quorum, which a repair may have brought it to: whether the bucket still takes it they say now.
             try await place(row, mesh, settled: settled)
-            return record
-        case .refused: return nil
+            return true
+        case .refused: return false
         }
+    }
+
+    /// Whether the object, which is not the current version and cannot become it, was made before: by somebody who did not
+    /// come to end the upload. Its parts' bytes are its own since then, and an upload without them is not opened again.
+    ///
+    /// Where versions stay it is there; else holders tell by the rows of the parts. Nobody opens the upload while no
+    /// holder is seen that has all of the bytes.
+    private func wasMade(_ object: Row, _ upload: Upload, _ mesh: MeshSide) async throws -> Bool {
+        let rows = try await sight(object.address, .stamp(object.stamp), .stamps, mesh).rows.rows
+        if let placed = rows.first(where: { $0.stamp == object.stamp }) { return placed.op == object.record.op }
+        let address = Self.address(of: upload)
+        let task = try task(address, mesh)
+        let call = ReplicaCall(epoch: task.epoch, .look(address, .current, .body))
+        let answers: [(node: NodeID, answer: KeyView)] = await gather(
+            task.holders.everyone,
+            orElse: [],
+            patienceMicros: Self.timeoutMicros,
+            givesUp: true,
+            isEnough: { task.holders.isQuorum($0) }
+        ) { node, done in
+            mesh.holders.call(node, call, timeoutMicros: Self.timeoutMicros) { reply in
+                if case .view(let view) = reply { done(view) } else { done(nil) }
+            }
+        }
+        let bytes = answers.compactMap(\.answer.found?.body)
+        if bytes.contains(.handedOver) { return true }
+        guard task.holders.isQuorum(answers.map(\.node)), bytes.contains(.staged) else {
+            throw CoordinatorError.contended(.unknown)
+        }
+        return false
     }
 
     /// The object is there: the upload goes. A failure here leaves it to whoever completes it once more.

@@ -21,7 +21,7 @@ struct BodyFetch: Sendable {
         guard around.isHolder(around.own, name.address), let row = try await row(name) else { return .pointless }
         let lengths: [UInt64]
         switch row.body {
-        case .empty, .inline: return .pointless
+        case .empty, .inline, .handedOver: return .pointless
         case .parts(let parts): lengths = parts.map(\.size)
         case .staged, .absent: lengths = [row.record.size]
         }

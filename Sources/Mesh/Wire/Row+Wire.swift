@@ -57,12 +57,12 @@ extension Row: WireValue {
     }
 }
 
-/// `0` empty, `1 | bytes 4+n`, `2` staged, `3 | parts 4+n·(…)`, `4` absent. Small bodies come out as slices of the
-/// payload.
+/// `0` empty, `1 | bytes 4+n`, `2` staged, `3 | parts 4+n·(…)`, `4` absent, `5` handed over. Small bodies come out
+/// as slices of the payload.
 extension RowBody: WireValue {
     package var sizeHint: Int {
         switch self {
-        case .empty, .staged, .absent: 1
+        case .empty, .staged, .absent, .handedOver: 1
         case .inline(let bytes): 5 + bytes.readableBytes
         case .parts(let names): names.reduce(5) { $0 + PartName.leastBytes + $1.attributes.count }
         }
@@ -80,6 +80,7 @@ extension RowBody: WireValue {
             buffer.writeInteger(3 as UInt8)
             buffer.writeList(names)
         case .absent: buffer.writeInteger(4 as UInt8)
+        case .handedOver: buffer.writeInteger(5 as UInt8)
         }
     }
 
@@ -90,6 +91,7 @@ extension RowBody: WireValue {
         case 2: self = .staged
         case 3: self = .parts(try buffer.list(bytesMin: PartName.leastBytes, max: WireLimit.parts))
         case 4: self = .absent
+        case 5: self = .handedOver
         default: throw WireError()
         }
     }

@@ -32,6 +32,9 @@ struct RecordRow {
         self.lacksBytes = lacksBytes
     }
 
+    /// Of a part: its bytes are those of an object that was made of it.
+    var isHandedOver: Bool { record.body == .absent && record.size > 0 && !lacksBytes }
+
     var address: RowAddress { RowAddress(record.bucket, record.key) }
 
     var ref: RowRef {

@@ -333,7 +333,7 @@ struct Counters {
 
 /// A segment as the last transaction left it.
 struct SegmentRow: Equatable {
-    /// The end of the last committed chunk. What follows in the file was never acknowledged.
+    /// The end of the last committed chunk. What follows in the file belongs to nobody, or to whoever is writing now.
     var size: UInt64
     /// Bytes of committed chunks, with their headers, that a version still names.
     var live: UInt64

@@ -234,7 +234,7 @@ extension MemoryDisk.State {
     func hasBytes(_ row: Row) -> Bool {
         switch row.body {
         case .empty, .inline: true
-        case .staged, .parts, .absent: bodies[RowName(row.address, row.stamp)] != nil
+        case .staged, .parts, .absent, .handedOver: bodies[RowName(row.address, row.stamp)] != nil
         }
     }
 

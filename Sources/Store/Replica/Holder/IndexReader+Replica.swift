@@ -22,7 +22,9 @@ extension IndexReader {
         guard depth != .stamps || isNewest else { return (view, nil) }
         let shown = try versions.shown(kept)
         var row = Row(record: shown.record, body: shown.record.body == .empty ? .empty : .absent)
-        if depth == .body {
+        if depth == .body, address.bucket.space == .upload {
+            row.body = try bytesOfParts(of: address)
+        } else if depth == .body {
             // Bytes that are damaged here are with others, and this holder's word on the order is as good as before.
             do { row.body = try versions.row(kept).body } catch StoreError.corrupt
                 where kept.record.body == .inline
@@ -33,6 +35,18 @@ extension IndexReader {
         var bytes: ByteBuffer?
         if case .inline(let inline) = row.body { bytes = inline }
         return (view, Found(record: shown.record, inlineBody: bytes, isCurrent: true))
+    }
+
+    /// What became of the bytes of an unfinished upload's parts: see `LookDepth.body`.
+    private func bytesOfParts(of upload: RowAddress) throws -> RowBody {
+        var body = RowBody.staged
+        try versions.each(of: upload.bucket.within(.part), prefix: upload.key.bytes) { part in
+            if part.lacksBytes { body = .absent }
+            guard part.isHandedOver else { return true }
+            body = .handedOver
+            return false
+        }
+        return body
     }
 
     /// The rows of `KeyRows.chain`, or more, newest first.

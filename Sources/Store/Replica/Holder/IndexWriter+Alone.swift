@@ -50,7 +50,7 @@ extension IndexWriter {
     ) throws -> Bool {
         if try versions.exact(bucket, key, completion.stamp)?.record.op == completion.op { return true }
         let names = Set(completion.parts.map(\.op))
-        return parts.contains { names.contains($0.record.op) && $0.record.body == .absent && !$0.lacksBytes }
+        return parts.contains { names.contains($0.record.op) && $0.isHandedOver }
     }
 
     /// A deletion of the bucket that was begun and not decided is off.

@@ -22,7 +22,7 @@ extension IndexWriter {
             record.body = .parts
             let body = try SmallRows.encode(parts).withUnsafeBytes { try insertBody($0) }
             return RecordRow(record, bodyID: body, lacksBytes: !isWhole)
-        case .empty, .inline, .staged, .absent:
+        case .empty, .inline, .staged, .absent, .handedOver:
             if let blob = try adoptStaged(record.op, size: record.size), record.kind == .object {
                 record.body = .blob(blob)
                 return RecordRow(record, bodyID: blob.rawValue)

@@ -79,6 +79,7 @@ extension IndexWriter {
                 && space == .object
         case .parts(let parts): return space == .object && parts.reduce(0) { $0 &+ $1.size } == record.size
         case .staged, .absent: return space == .object || space == .part || record.size == 0
+        case .handedOver: return false
         }
     }
 
