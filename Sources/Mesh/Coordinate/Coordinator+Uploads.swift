@@ -93,13 +93,12 @@ extension Coordinator {
             let object = self.object(of: decided, upload, bucket)
             // A part that came between the look at the parts and the decision took the place of one.
             let isWhole = try await hasParts(manifest, mesh)
-            if isWhole, try await make(object, decided, mesh, settled: settled) {
-                try await forget(upload, mesh)
-                return .done(record: object.record, removed: nil)
-            }
+            var isMade = false
+            if isWhole { isMade = try await make(object, decided, mesh, settled: settled) }
             // Else another write came behind the version that the condition was judged by: now, or behind the object.
-            if try await wasMade(object, upload, mesh) {
-                try await forget(upload, mesh)
+            if !isMade { isMade = try await wasMade(object, upload, mesh, settled: settled) }
+            if isMade {
+                try await forget(upload, decided, mesh)
                 return .done(record: object.record, removed: nil)
             }
             try await decideNot(decided, upload, mesh)
@@ -236,38 +235,48 @@ extension Coordinator {
     /// Whether the object, which is not the current version and cannot become it, was made before: by somebody who did not
     /// come to end the upload. Its parts' bytes are its own since then, and an upload without them is not opened again.
     ///
-    /// Where versions stay it is there; else holders tell by the rows of the parts. Nobody opens the upload while no
-    /// holder is seen that has all of the bytes.
-    private func wasMade(_ object: Row, _ upload: Upload, _ mesh: MeshSide) async throws -> Bool {
+    /// Where versions stay it is there; else holders tell by the rows of the parts.
+    private func wasMade(_ object: Row, _ upload: Upload, _ mesh: MeshSide, settled: UInt64) async throws -> Bool {
         let rows = try await sight(object.address, .stamp(object.stamp), .stamps, mesh).rows.rows
-        if let placed = rows.first(where: { $0.stamp == object.stamp }) { return placed.op == object.record.op }
-        let address = Self.address(of: upload)
-        let task = try task(address, mesh)
-        let call = ReplicaCall(epoch: task.epoch, .look(address, .current, .body))
-        let answers: [(node: NodeID, answer: KeyView)] = await gather(
-            task.holders.everyone,
+        if let placed = rows.first(where: { $0.stamp == object.stamp }) {
+            guard placed.op == object.record.op else { return false }
+            // Its row is at a quorum, its bytes may not be: those of the parts go with the upload.
+            try await place(object, mesh, settled: settled)
+            return true
+        }
+        let task = try task(Self.address(of: upload), mesh)
+        let call = ReplicaCall(epoch: task.epoch, .look(task.address, .current, .body))
+        let everyone = task.holders.everyone
+        let answers: [CompletionEvidence.Answer] = await gather(
+            everyone,
             orElse: [],
-            patienceMicros: Self.timeoutMicros,
+            patienceMicros: Self.evidencePatienceMicros,
             givesUp: true,
-            isEnough: { task.holders.isQuorum($0) }
+            isEnough: { $0.count == everyone.count }
         ) { node, done in
             mesh.holders.call(node, call, timeoutMicros: Self.timeoutMicros) { reply in
                 if case .view(let view) = reply { done(view) } else { done(nil) }
             }
         }
-        let bytes = answers.compactMap(\.answer.found?.body)
-        if bytes.contains(.handedOver) { return true }
-        guard task.holders.isQuorum(answers.map(\.node)), bytes.contains(.staged) else {
-            throw CoordinatorError.contended(.unknown)
+        switch CompletionEvidence.verdict(answers, of: object.record.op, task.holders) {
+        case .made: return true
+        case .notMade: return false
+        case .unknown: throw CoordinatorError.contended(.unknown)
         }
-        return false
     }
 
-    /// The object is there: the upload goes. A failure here leaves it to whoever completes it once more.
-    private func forget(_ upload: Upload, _ mesh: MeshSide) async throws {
+    /// How long a holder that stands still is waited for, where a quorum may do.
+    private static let evidencePatienceMicros: UInt64 = 1_000_000
+
+    /// The object is there: the upload goes, unless it is another completion's by now. A failure here leaves it to whoever
+    /// completes it once more.
+    private func forget(_ upload: Upload, _ completion: UploadRow.Completion, _ mesh: MeshSide) async throws {
         let gone = Row(record: record(.tombstone, upload.bucket.within(.upload), Self.key(of: upload)), body: .empty)
         do {
-            _ = try await change(gone.address, .current, mesh) { $0.found == nil ? .keep : .write(gone) }
+            _ = try await change(gone.address, .current, mesh) { sight in
+                let known = sight.found.flatMap { UploadRow($0.record) }
+                return known?.completion?.op == completion.op ? .write(gone) : .keep
+            }
         } catch CoordinatorError.alone {
             // The store has ended it when it was left alone, or does now, unless this node is the one that left.
             _ = try? await store.commit(.abortUpload(upload.id))

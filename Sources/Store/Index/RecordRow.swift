@@ -6,7 +6,8 @@ struct RecordRow {
     }
 
     var record: Record
-    /// The id in `bodies` (inline, parts) or the blob.
+    /// The id in `bodies` (inline, parts) or the blob. Of a part that was handed over: to which object; 0 if nobody wrote
+    /// it down.
     var bodyID: Int64
     /// The newest row that gives this version other tags; nil: it has its own.
     var retag: Stamp?
@@ -33,7 +34,19 @@ struct RecordRow {
     }
 
     /// Of a part: its bytes are those of an object that was made of it.
-    var isHandedOver: Bool { record.body == .absent && record.size > 0 && !lacksBytes }
+    var isHandedOver: Bool { record.body == .absent && !lacksBytes }
+
+    func isHandedOver(to object: OpID) -> Bool { isHandedOver && bodyID == Self.mark(of: object) }
+
+    /// Of a part: from now on its bytes are those of the object that this operation wrote.
+    mutating func handOver(to object: OpID) {
+        record.body = .absent
+        bodyID = Self.mark(of: object)
+        lacksBytes = false
+    }
+
+    /// 64 random bits.
+    private static func mark(of object: OpID) -> Int64 { Int64(bitPattern: object.low) }
 
     var address: RowAddress { RowAddress(record.bucket, record.key) }
 

@@ -64,7 +64,7 @@ package struct KeyView: Sendable {
     /// the null class and the rows about that version. A key that nobody wrote has none.
     package var chain: [RowRef]
     /// The version that was asked for, tags of later rows applied; nil if the holder has none that lives. Tombstones are
-    /// none, delete markers are versions. Without bytes (`.absent`) unless asked for and small; nil for `.stamps`.
+    /// none, delete markers are versions. Without bytes (`.absent`) unless asked for and small (of uploads see `LookDepth.body`); nil for `.stamps`.
     package var found: Row?
 
     package init(chain: [RowRef], found: Row?) {

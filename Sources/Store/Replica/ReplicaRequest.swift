@@ -45,8 +45,8 @@ package enum LookDepth: UInt8, Sendable {
     /// The record, without bytes.
     case record = 1
     /// The record with a small body, or with the list of its parts; of the current version the list may be missing
-    /// (`.absent`): who needs it asks for it by its stamp. Of an unfinished upload what became of the bytes of its parts:
-    /// `.staged`, `.absent` (some are not here) or `.handedOver`.
+    /// (`.absent`): who needs it asks for it by its stamp. Of an upload what became of the bytes of the parts that its
+    /// completion names: all are here (`.staged`), that completion's object has them (`.handedOver`), or neither (`.absent`).
     case body = 2
 }
 

@@ -28,13 +28,14 @@ package struct Row: Sendable, Hashable {
 package enum RowBody: Sendable, Hashable {
     case empty
     case inline(ByteBuffer)
-    /// Staged under the row's `record.op` before the row came. Of an unfinished upload: the bytes of all its parts are here.
+    /// Staged under the row's `record.op` before the row came. Of an upload that is being completed, in an answer: the
+    /// bytes of its parts are here.
     case staged
     /// Parts of a completed upload, in order. Their bytes are in the part rows of the upload, or staged by their names.
     case parts([PartName])
     /// Not sent along: a row that is only compared, or one whose bytes the sender does not have.
     case absent
-    /// Only of an unfinished upload, in an answer: bytes of its parts have become an object's, which was made of them.
+    /// Of an upload that is being completed, in an answer: bytes of its parts are those of the object, which was made.
     case handedOver
 }
 

@@ -64,16 +64,16 @@ import Testing
             )
         }
 
-        /// The first node falls silent when it has sent so many commits.
-        func silence(after commits: Int) {
+        /// A node falls silent when it has sent so many commits to others; with `onlyCommits` all but those still arrive.
+        func silence(_ index: Int, after commits: Int, onlyCommits: Bool = false) {
             let left = Mutex(commits)
-            let first = mesh.nodes[0]
+            let node = mesh.nodes[index]
             mesh.network.losses.withLock { losses in
                 losses = { from, _, isCommit in
-                    guard from == first else { return false }
+                    guard from == node else { return false }
                     return left.withLock { left in
                         if isCommit { left -= 1 }
-                        return left < 0 || (left == 0 && !isCommit)
+                        return left < 0 && isCommit || left <= 0 && !isCommit && !onlyCommits
                     }
                 }
             }
@@ -123,7 +123,7 @@ import Testing
     func versioned() async throws {
         let scene = try await Scene(.on)
         // What was decided, and the object.
-        scene.silence(after: 4)
+        scene.silence(0, after: 4)
         _ = try? await scene.complete(0, .none)
         scene.heal()
         #expect(try await scene.isOpen())
@@ -138,7 +138,7 @@ import Testing
     @Test("an object that was made and deleted does not come back, without bytes, by the same completion")
     func deleted() async throws {
         let scene = try await Scene(.off)
-        scene.silence(after: 4)
+        scene.silence(0, after: 4)
         _ = try? await scene.complete(0, .absent)
         scene.heal()
         #expect(try await scene.isOpen())
@@ -154,7 +154,7 @@ import Testing
     @Test("an object that was not made before another version came is made above it, with its bytes")
     func notMade() async throws {
         let scene = try await Scene(.on)
-        scene.silence(after: 2)
+        scene.silence(0, after: 2)
         await #expect(throws: CoordinatorError.self) { _ = try await scene.complete(0, .none) }
         scene.heal()
         try await scene.put(1, "new")
@@ -163,5 +163,92 @@ import Testing
         #expect(try await scene.versions() == [Self.whole, 3])
         #expect(try await !scene.isOpen())
         await scene.mesh.close()
+    }
+
+    @Test("who has an object that a quorum missed does not testify for the next one of the same parts")
+    func anotherCompletion() async throws {
+        let scene = try await Scene(.off)
+        let (first, second) = (scene.mesh.nodes[0], scene.mesh.coordinators[1])
+        // Accepted by all, and committed by the first node alone.
+        scene.silence(0, after: 2, onlyCommits: true)
+        await #expect(throws: CoordinatorError.self) { _ = try await scene.complete(0, .absent) }
+        scene.heal()
+        scene.mesh.network.cut(first)
+        try await scene.put(1, "new")
+        let lost = try await scene.complete(1, .absent)
+        if case .preconditionFailed = lost {} else { Issue.record("behind a put: \(lost)") }
+        scene.mesh.network.heal(first)
+        _ = try await second.commit(.delete(scene.bucket.id, Scene.key, .none))
+        scene.silence(1, after: 2)
+        await #expect(throws: CoordinatorError.self) { _ = try await scene.complete(1, .absent) }
+        scene.heal()
+        try await scene.put(2, "newer")
+        let again = try await scene.complete(2, .absent)
+        if case .preconditionFailed = again {} else { Issue.record("behind another put: \(again)") }
+        #expect(try await scene.isOpen())
+        _ = try await second.commit(.delete(scene.bucket.id, Scene.key, .none))
+        let last = try await scene.complete(2, .absent)
+        if case .done = last {} else { Issue.record("\(last)") }
+        #expect(try await scene.versions() == [Self.whole])
+        #expect(try await !scene.isOpen())
+        await scene.mesh.close()
+    }
+
+    // MARK: The verdict
+
+    private static let nodes = (1...3).map { NodeID(high: $0, low: 0) }
+
+    /// What the first, the second, … holder answers; nil: nothing.
+    private static func verdict(_ bodies: [RowBody?], of other: [Int] = []) -> CompletionEvidence.Verdict {
+        let op = OpID(high: 1, low: 1)
+        var answers: [CompletionEvidence.Answer] = []
+        for (index, body) in bodies.enumerated() {
+            guard let body else { continue }
+            let completion = UploadRow.Completion(
+                stamp: Stamp(t: 9, w: 0, q: 1),
+                isConditional: true,
+                op: other.contains(index) ? OpID(high: 2, low: 2) : op,
+                parts: [],
+                size: 0,
+                etag: ETag(high: 0, low: 0),
+                attributes: [],
+                isNull: true,
+                modifiedMillis: 1
+            )
+            let record = Record(
+                bucket: BucketID.fresh(5).within(.upload),
+                key: Key("u"),
+                stamp: Stamp(t: 8, w: 0, q: 0),
+                kind: .object,
+                isNull: true,
+                size: 0,
+                etag: ETag(high: 0, low: 0),
+                body: .empty,
+                attributes: UploadRow(attributes: [], completion: completion).encoded,
+                tags: [],
+                modifiedMillis: 1
+            )
+            answers.append((nodes[index], KeyView(chain: [], found: Row(record: record, body: body))))
+        }
+        return CompletionEvidence.verdict(answers, of: op, HolderSet(current: nodes, next: nil))
+    }
+
+    @Test("one holder who saw the object is enough; else a quorum has to answer, and one to have the bytes")
+    func verdicts() {
+        #expect(Self.verdict([.staged, .handedOver, nil]) == .made)
+        #expect(Self.verdict([.handedOver, nil, nil]) == .made)
+        #expect(Self.verdict([.staged, .absent, nil]) == .notMade)
+        #expect(Self.verdict([.staged, nil, nil]) == .unknown)
+        #expect(Self.verdict([.absent, .absent, nil]) == .unknown)
+        #expect(Self.verdict([.absent, .absent, .absent]) == .notMade)
+    }
+
+    @Test("holders of another completion, and of older builds, do not testify")
+    func strangers() {
+        #expect(Self.verdict([.staged, .handedOver, nil], of: [1]) == .unknown)
+        #expect(Self.verdict([.staged, .staged, nil], of: [1]) == .unknown)
+        #expect(Self.verdict([.staged, .handedOver, .staged], of: [1]) == .notMade)
+        #expect(Self.verdict([.staged, .empty, nil]) == .unknown)
+        #expect(Self.verdict([.empty, .empty, .empty]) == .notMade)
     }
 }

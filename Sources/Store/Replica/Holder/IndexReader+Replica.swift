@@ -23,7 +23,7 @@ extension IndexReader {
         let shown = try versions.shown(kept)
         var row = Row(record: shown.record, body: shown.record.body == .empty ? .empty : .absent)
         if depth == .body, address.bucket.space == .upload {
-            row.body = try bytesOfParts(of: address)
+            row.body = try bytesOfParts(of: shown.record)
         } else if depth == .body {
             // Bytes that are damaged here are with others, and this holder's word on the order is as good as before.
             do { row.body = try versions.row(kept).body } catch StoreError.corrupt
@@ -37,16 +37,19 @@ extension IndexReader {
         return (view, Found(record: shown.record, inlineBody: bytes, isCurrent: true))
     }
 
-    /// What became of the bytes of an unfinished upload's parts: see `LookDepth.body`.
-    private func bytesOfParts(of upload: RowAddress) throws -> RowBody {
-        var body = RowBody.staged
+    /// What became of the bytes of the parts that an upload's completion names: see `LookDepth.body`.
+    private func bytesOfParts(of upload: Record) throws -> RowBody {
+        guard let completion = UploadRow(upload)?.completion else { return .absent }
+        var missing = Set(completion.parts.map(\.op))
+        var isHandedOver = false
         try versions.each(of: upload.bucket.within(.part), prefix: upload.key.bytes) { part in
-            if part.lacksBytes { body = .absent }
-            guard part.isHandedOver else { return true }
-            body = .handedOver
-            return false
+            isHandedOver = part.isHandedOver(to: completion.op) && missing.contains(part.record.op)
+            let isHere = part.record.body != .absent && !part.lacksBytes
+            if isHere { missing.remove(part.record.op) }
+            return !isHandedOver
         }
-        return body
+        if isHandedOver { return .handedOver }
+        return missing.isEmpty ? .staged : .absent
     }
 
     /// The rows of `KeyRows.chain`, or more, newest first.

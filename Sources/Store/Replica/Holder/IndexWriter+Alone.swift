@@ -50,7 +50,11 @@ extension IndexWriter {
     ) throws -> Bool {
         if try versions.exact(bucket, key, completion.stamp)?.record.op == completion.op { return true }
         let names = Set(completion.parts.map(\.op))
-        return parts.contains { names.contains($0.record.op) && $0.isHandedOver }
+        return parts.contains { part in
+            // Builds before decision 81 did not write down which object has the bytes.
+            names.contains(part.record.op)
+                && (part.isHandedOver(to: completion.op) || part.isHandedOver && part.bodyID == 0)
+        }
     }
 
     /// A deletion of the bucket that was begun and not decided is off.

@@ -18,7 +18,7 @@ extension IndexWriter {
             record.body = .inline
             return RecordRow(record, bodyID: try bytes.withUnsafeReadableBytes { try insertBody($0) })
         case .parts(let names):
-            let (parts, isWhole) = try adoptParts(names, of: row.address)
+            let (parts, isWhole) = try adoptParts(names, of: record)
             record.body = .parts
             let body = try SmallRows.encode(parts).withUnsafeBytes { try insertBody($0) }
             return RecordRow(record, bodyID: body, lacksBytes: !isWhole)
@@ -85,16 +85,10 @@ extension IndexWriter {
         for object in objects {
             let parts = try versions.manifest(object.bodyID, of: object.record)
             guard parts.contains(where: { $0.op == part.record.op }) else { continue }
-            try waive(part)
+            try handOver(part, to: object.record.op)
             return true
         }
         return false
-    }
-
-    private func waive(_ part: RecordRow) throws {
-        var part = part
-        part.lacksBytes = false
-        try rewrite(part, lacked: true)
     }
 
     /// Some of the row's bytes do not match their checksums any more: they are wanted again, and stay until others come.
@@ -131,7 +125,7 @@ extension IndexWriter {
 
     /// The list of parts was damaged, and with it what says where their bytes are: all of them are wanted again.
     private func replaceManifest(of known: RecordRow, _ names: [PartName]) throws -> Bool {
-        let (parts, isWhole) = try adoptParts(names, of: known.address)
+        let (parts, isWhole) = try adoptParts(names, of: known.record)
         try rows.deleteBody.bind(1, known.bodyID).run()
         var filled = known
         filled.bodyID = try SmallRows.encode(parts).withUnsafeBytes { try insertBody($0) }
@@ -140,17 +134,12 @@ extension IndexWriter {
         return isWhole
     }
 
-    /// The blobs of parts, taken out of the parts' rows, or staged by the parts' names.
-    private func adoptParts(
-        _ names: [PartName],
-        of address: RowAddress
-    ) throws -> (parts: [PartRef], isWhole: Bool) {
+    /// The blobs of an object's parts, taken out of the parts' rows, or staged by the parts' names.
+    private func adoptParts(_ names: [PartName], of object: Record) throws -> (parts: [PartRef], isWhole: Bool) {
         var rows: [OpID: RecordRow] = [:]
-        var bare: [OpID: RecordRow] = [:]
-        let uploads = UploadKey.prefix(address.key)
-        try versions.each(of: address.bucket.within(.part), prefix: uploads) { row in
-            if case .blob = row.record.body { rows[row.record.op] = row }
-            if row.record.body == .absent, row.lacksBytes { bare[row.record.op] = row }
+        let uploads = UploadKey.prefix(object.key)
+        try versions.each(of: object.bucket.within(.part), prefix: uploads) { row in
+            rows[row.record.op] = row
             return true
         }
         var isWhole = true
@@ -158,13 +147,12 @@ extension IndexWriter {
         parts.reserveCapacity(names.count)
         for name in names {
             var blob = Self.noBlob
-            // Its bytes are the object's to want.
-            if let part = bare[name.op] { try waive(part) }
-            if let row = rows.removeValue(forKey: name.op), row.record.size == name.size,
-                case .blob(let found) = row.record.body
-            {
+            let row = rows.removeValue(forKey: name.op)
+            // Where its bytes are not here they are the object's to want.
+            if let row, row.record.body == .absent { try handOver(row, to: object.op) }
+            if let row, row.record.size == name.size, case .blob(let found) = row.record.body {
                 blob = found
-                try handOver(row)
+                try handOver(row, to: object.op)
             } else if let found = try adoptStaged(name.op, size: name.size) {
                 blob = found
             } else if name.size > 0 {
@@ -178,11 +166,11 @@ extension IndexWriter {
     }
 
     /// The part's row stays, as it is on other nodes; its bytes are the object's from now on.
-    private func handOver(_ part: RecordRow) throws {
-        var part = part
-        part.record.body = .absent
-        part.bodyID = 0
-        try rewrite(part)
+    private func handOver(_ part: RecordRow, to object: OpID) throws {
+        guard !part.isHandedOver(to: object) else { return }
+        var given = part
+        given.handOver(to: object)
+        try rewrite(given, lacked: part.lacksBytes)
     }
 
     /// Puts late streams in the place of those that are missing, or of all if none is: then some are damaged.
@@ -197,7 +185,7 @@ extension IndexWriter {
             places.append(index)
             names.append(PartName(number: part.number, op: op, size: part.size, attributes: part.attributes))
         }
-        let (found, isWhole) = try adoptParts(names, of: RowAddress(row.record.bucket, row.record.key))
+        let (found, isWhole) = try adoptParts(names, of: row.record)
         var parts = known
         for (index, late) in zip(places, found) where late.blob != Self.noBlob {
             let old = known[index]
