@@ -60,8 +60,14 @@ def sure(page):
     page.wait_for_selector("dialog", state="detached")
 
 
+def go(page, title):
+    """To this page, and on once it is there: what is looked for next may be on the page before, too."""
+    page.click(f'nav a:text-is("{title}")')
+    page.wait_for_selector(f"main > .page.{title.lower()}")
+
+
 def make_bucket(page, name):
-    page.click("nav >> text=Storage")
+    go(page, "Storage")
     page.click("text=New bucket")
     page.fill("[name=name]", name)
     page.press("[name=name]", "Enter")
@@ -79,14 +85,14 @@ def upload(page, folder, name, size):
 
 def delete_bucket(page, name, keys=()):
     """With what is in it: only an empty one can be deleted."""
-    page.click("nav >> text=Storage")
+    go(page, "Storage")
     if keys:
         page.click(f'a:text-is("{name}")')
     for key in keys:
         page.click(f'[aria-label="Delete {key}"]')
         sure(page)
         page.wait_for_selector(f'[aria-label="Delete {key}"]', state="detached")
-    page.click("nav >> text=Storage")
+    go(page, "Storage")
     page.click(f'[aria-label="Delete {name}"]')
     sure(page)
     page.wait_for_selector(f'a:text-is("{name}")', state="detached")
@@ -129,7 +135,7 @@ def visitor(browser, base, key, secret, complaints):
 
 def make_key(page, tenant=None):
     """A key without a role, or one that is an admin of this tenant. Returns its id and its secret."""
-    page.click("nav >> text=Keys")
+    go(page, "Keys")
     page.click("text=New key")
     page.select_option("dialog [name=role]", "none")
     if tenant:
@@ -143,7 +149,7 @@ def make_key(page, tenant=None):
 
 
 def delete_key(page, key):
-    page.click("nav >> text=Keys")
+    go(page, "Keys")
     page.click(f'tr:has-text("{key}") >> text=Delete…')
     sure(page)
     page.wait_for_selector(f'tr:has-text("{key}")', state="detached")
@@ -160,10 +166,10 @@ def keys(page, browser, base, complaints):
     page.click("dialog >> button.primary")
     page.wait_for_selector(f"{row} >> text=viewer")
     viewer.reload()
-    viewer.click("nav >> text=Keys")
+    go(viewer, "Keys")
     viewer.wait_for_selector(f"{row} >> text=viewer")
     assert viewer.query_selector("text=New key") is None and viewer.query_selector(f"{row} >> text=Role…") is None
-    viewer.click("nav >> text=Movements")
+    go(viewer, "Movements")
     viewer.wait_for_selector("text=Nothing waits")
     assert viewer.query_selector('button:text-is("Pause")') is None
     page.click(f"{row} >> text=Role…")
@@ -211,7 +217,7 @@ def limited(page, button, values):
 
 
 def tenants(page, browser, base, folder, complaints):
-    page.click("nav >> text=Tenants")
+    go(page, "Tenants")
     page.click("text=New tenant")
     page.fill("dialog [name=name]", EVIL)
     page.press("dialog [name=name]", "Enter")
@@ -227,7 +233,7 @@ def tenants(page, browser, base, folder, complaints):
     guest = visitor(browser, base, made, secret, complaints)
     in_tenant(guest, base, folder)
     whole = f"{TENANT}:{BUCKET}"
-    page.click("nav >> text=Tenants")
+    go(page, "Tenants")
     until_shown(page, f"{row} >> text=2 of 9")
     page.wait_for_selector(f"{row} >> text=1 of 2")
     fits(page, "Tenants")
@@ -238,7 +244,7 @@ def tenants(page, browser, base, folder, complaints):
     for text in ["2 of 5", "of 2.0 MiB"]:
         page.wait_for_selector(f'tr:has-text("{whole}") >> text={text}')
     until_shown(guest, f'tr:has-text("{BUCKET}") >> text=2 of 5')
-    page.click("nav >> text=Tenants")
+    go(page, "Tenants")
     page.click(f'[aria-label="Disable {TENANT}"]')
     sure(page)
     page.wait_for_selector(f"{row} >> text=disabled")
@@ -247,11 +253,11 @@ def tenants(page, browser, base, folder, complaints):
     sign_in(guest, made, secret)
     guest.wait_for_selector("[role=alert]")
     guest.context.close()
-    page.click("nav >> text=Keys")
+    go(page, "Keys")
     page.wait_for_selector(f'tr:has-text("{made}") >> text=tenant disabled')
     delete_bucket(page, whole, ["small.bin", EVIL])
     delete_key(page, made)
-    page.click("nav >> text=Tenants")
+    go(page, "Tenants")
     page.click(f'[aria-label="Delete {TENANT}"]')
     sure(page)
     page.wait_for_selector(row, state="detached")
@@ -269,7 +275,7 @@ def in_tenant(guest, base, folder):
     make_bucket(guest, BUCKET)
     upload(guest, folder, "small.bin", 2_048)
     upload(guest, folder, EVIL, 1_024)
-    guest.click("nav >> text=Storage")
+    go(guest, "Storage")
     row = f'tr:has-text("{BUCKET}")'
     until_shown(guest, f'{row} >> [data-label=Objects] >> text="2"')
     guest.wait_for_selector(f'{row} >> [data-label=Size] >> text="3.0 KiB"')
@@ -285,7 +291,7 @@ def replication(page, folder, endpoint):
     page.select_option("dialog [name=right]", "owner")
     page.click("dialog >> button.primary")
     page.wait_for_selector(f'tr:has-text("{made}") >> text={COPY}: owner')
-    page.click("nav >> text=Storage")
+    go(page, "Storage")
     page.click(f'[aria-label="Replication of {SOURCE}: none"]')
     page.click("text=Replicate this bucket…")
     values = {"endpoint": endpoint, "targetBucket": COPY, "targetPrefix": EVIL + "/"}
@@ -296,20 +302,20 @@ def replication(page, folder, endpoint):
     card = "[aria-labelledby=replication-title]"
     page.wait_for_selector(f"{card} >> text=1 rule")
     page.wait_for_selector(f"{card} >> .state:text-is('caught-up')", timeout=30_000)
-    page.click("nav >> text=Storage")
+    go(page, "Storage")
     page.click(f'a:text-is("{SOURCE}")')
     upload(page, folder, EVIL, 2_048)
-    page.click("nav >> text=Storage")
+    go(page, "Storage")
     page.click(f'[aria-label^="Replication of {SOURCE}: "]')
     page.wait_for_selector(f"{card} >> text=/Sent: [1-9]/")
     page.wait_for_selector(f"{card} >> .state:text-is('caught-up')", timeout=30_000)
     fits(page, "a bucket's rules")
     page.click(f'{card} >> button:text-is("Pause")')
     page.wait_for_selector(f"{card} >> .state:text-is('paused')")
-    page.click("nav >> text=Storage")
+    go(page, "Storage")
     page.click(f'a:text-is("{SOURCE}")')
     upload(page, folder, "late.bin", 1_024)
-    page.click("nav >> text=Movements")
+    go(page, "Movements")
     row = f'section:has(h2:text-is("Replication")) tr:has-text("{SOURCE}")'
     page.wait_for_selector(f"{row} >> text=/it is paused, and [1-9]/")
     page.wait_for_selector(f"{row} >> text={endpoint}/{COPY}/{EVIL}")
@@ -317,7 +323,7 @@ def replication(page, folder, endpoint):
     page.click(f"{row} >> a")
     page.click(f'{card} >> button:text-is("Resume")')
     page.wait_for_selector(f"{card} >> .state:text-is('caught-up')", timeout=30_000)
-    page.click("nav >> text=Storage")
+    go(page, "Storage")
     page.click(f'a:text-is("{COPY}")')
     page.click(f'a:text-is("{EVIL}/")')
     until_shown(page, f'[aria-label="Delete {EVIL}/late.bin"]')
@@ -325,7 +331,7 @@ def replication(page, folder, endpoint):
         page.click(f'[aria-label="Delete {EVIL}/{key}"]')
         sure(page)
     page.wait_for_selector("text=Nothing is here")
-    page.click("nav >> text=Storage")
+    go(page, "Storage")
     page.click(f'[aria-label^="Replication of {SOURCE}: "]')
     page.click(f"{card} >> text=Remove…")
     sure(page)
@@ -342,7 +348,7 @@ def moves(page, folder):
     card = "[aria-labelledby=place-title]"
 
     def move(before, choose, warning):
-        page.click("nav >> text=Storage")
+        go(page, "Storage")
         page.click(f'[aria-label="Where {MOVED} is: {before}"]')
         page.focus(f"{card} >> text=Move…")
         page.keyboard.press("Enter")
@@ -361,7 +367,7 @@ def moves(page, folder):
     def check(place):
         for is_there in [False, True]:
             if is_there:
-                page.click("nav >> text=Storage")
+                go(page, "Storage")
                 page.click(f'[aria-label^="Where {MOVED} is: "]')
                 page.wait_for_selector(f'{card} p:text-is("On {place}.")', timeout=60_000)
             page.click(f'a:text-is("{MOVED}")')
@@ -373,7 +379,7 @@ def moves(page, folder):
         assert page.is_disabled(f"{card} >> text=Preview"), "a bucket may go nowhere"
         page.check(f"{card} [type=checkbox] >> nth=1")
 
-    page.click("nav >> text=Nodes")
+    go(page, "Nodes")
     page.wait_for_selector("tbody th a")
     name = sorted(page.locator("tbody th a").all_text_contents())[1]
     move("all nodes", one_node, "gone when the disk that holds it is")
@@ -384,7 +390,7 @@ def moves(page, folder):
 
 
 def orders(page):
-    page.click("nav >> text=Nodes")
+    go(page, "Nodes")
     page.click("[aria-label^='Orders for'] >> nth=0")
     page.click('dialog >> button:text-is("Name and notes")')
     page.fill("dialog [name=notes]", "rack=3; owner=<b>Ada</b>")
@@ -399,7 +405,7 @@ def orders(page):
     # What would move is told first.
     page.click('dialog >> button:text-is("Change")')
     page.wait_for_selector("text=The page Movements shows how far it is.")
-    page.click("nav >> text=Movements")
+    go(page, "Movements")
     page.click('button:text-is("Pause")')
     page.wait_for_selector("text=Repair and movement are paused on")
     page.click('button:text-is("Resume")')
@@ -407,7 +413,7 @@ def orders(page):
 
 
 def package(page):
-    page.click("nav >> text=Nodes")
+    go(page, "Nodes")
     page.click('button:text-is("Node package")')
     page.fill("dialog [name=name]", "one two")
     page.click("dialog >> button.primary")
@@ -424,7 +430,7 @@ def package(page):
 
 def tests(page, name):
     """Once a weight was changed data moves, and then nothing is pulled: it is tried until the mesh has come to rest."""
-    page.click("nav >> text=Tests")
+    go(page, "Tests")
     page.click('button:text-is("Check now")')
     page.wait_for_selector("summary >> text=found nothing wrong", timeout=60_000)
     page.click('button:text-is("Pull the plug…")')
@@ -448,7 +454,7 @@ def death(page, name, pid):
     page.wait_for_selector(f"{arc}.bad", timeout=60_000)
     assert page.evaluate("document.activeElement.classList.contains('arc')"), "the update took the focus away"
     page.wait_for_selector("section[aria-label=Dossier] >> text=became dead")
-    page.click("nav >> text=Dashboard")
+    go(page, "Dashboard")
     page.wait_for_selector(".hero.watch, .hero.bad")
     page.wait_for_selector(f".findings >> text={name} is dead")
 
