@@ -47,19 +47,30 @@ extension Coordinator {
         return .done(record: nil, removed: nil)
     }
 
+    /// An upload that is being completed is not given up: its object may be there, or on its way. The completion is brought
+    /// to its end instead, since whoever began it may be gone; only if it makes nothing the upload goes.
     func abort(_ upload: Upload, _ mesh: MeshSide) async throws -> Outcome {
         let gone = Row(record: record(.tombstone, upload.bucket.within(.upload), Self.key(of: upload)), body: .empty)
-        let changed = try await change(gone.address, .current, mesh) { sight in
-            guard let found = sight.found else { return .keep }
-            let isOpen = UploadRow(found.record)?.completion == nil || SeededBug.tornMultipart.isOn
-            return isOpen ? .write(gone) : .refuse(found)
+        for _ in 0..<Self.completionsMax {
+            let settled = mesh.book.current.settled
+            let changed = try await change(gone.address, .current, mesh) { sight in
+                guard let found = sight.found else { return .keep }
+                let isOpen = UploadRow(found.record)?.completion == nil || SeededBug.tornMultipart.isOn
+                return isOpen ? .write(gone) : .refuse(found)
+            }
+            switch changed {
+            case .done: return .done(record: nil, removed: nil)
+            case .left: return .noSuchUpload
+            case .refused(let row):
+                guard let completion = row.flatMap({ UploadRow($0.record) })?.completion,
+                    let bucket = store.bucket(upload.bucket)
+                else { throw CoordinatorError.contended(.none) }
+                if case .made = try await end(completion, of: upload, in: bucket, mesh, settled: settled) {
+                    return .noSuchUpload
+                }
+            }
         }
-        switch changed {
-        case .done: return .done(record: nil, removed: nil)
-        // A completion has won; it is not known to have ended.
-        case .refused: throw CoordinatorError.contended(.none)
-        case .left: return .noSuchUpload
-        }
+        throw CoordinatorError.contended(.none)
     }
 
     // MARK: Completion
@@ -83,44 +94,76 @@ extension Coordinator {
             guard let row = found.flatMap({ UploadRow($0.record) }) else { return .noSuchUpload }
             var plan = row.completion
             if plan == nil {
-                guard try await hasParts(manifest, mesh) else { return .partsChanged }
+                guard try await hasParts(manifest.parts, size: manifest.size, of: upload, mesh) else {
+                    return .partsChanged
+                }
                 let (planned, current) = try await self.plan(manifest, bucket, mesh)
                 guard let planned else { return .preconditionFailed(current: current?.record) }
                 plan = try await decide(planned, manifest, mesh)
             }
             guard let decided = plan else { return .noSuchUpload }
             guard decided.parts == manifest.parts else { throw CoordinatorError.contended(.none) }
-            let object = self.object(of: decided, upload, bucket)
-            // A part that came between the look at the parts and the decision took the place of one.
-            let isWhole = try await hasParts(manifest, mesh)
-            var isMade = false
-            if isWhole { isMade = try await make(object, decided, mesh, settled: settled) }
-            // Else another write came behind the version that the condition was judged by: now, or behind the object.
-            if !isMade { isMade = try await wasMade(object, upload, mesh, settled: settled) }
-            if isMade {
-                try await forget(upload, decided, mesh)
-                return .done(record: object.record, removed: nil)
+            switch try await end(decided, of: upload, in: bucket, mesh, settled: settled) {
+            case .made(let object): return .done(record: object.record, removed: nil)
+            case .opened(let isWhole): if !isWhole { return .partsChanged }
+            case .overtaken: continue
             }
-            try await decideNot(decided, upload, mesh)
-            if !isWhole { return .partsChanged }
         }
         throw CoordinatorError.contended(.none)
     }
 
+    /// What became of a completion that was decided.
+    private enum Ended {
+        /// The object is there, or was; the upload is gone.
+        case made(Row)
+        /// There will be no object of this completion. `isWhole`: the parts are still those that it names.
+        case opened(isWhole: Bool)
+        /// Somebody else has ended it.
+        case overtaken
+    }
+
+    /// Brings a completion that was decided to its end, whoever began it.
+    ///
+    /// - Parameter settled: of a layout that was in force before the completion was seen.
+    private func end(
+        _ completion: UploadRow.Completion,
+        of upload: Upload,
+        in bucket: Bucket,
+        _ mesh: MeshSide,
+        settled: UInt64
+    ) async throws -> Ended {
+        let object = self.object(of: completion, upload, bucket)
+        // A part that came between the look at the parts and the decision took the place of one.
+        let isWhole = try await hasParts(completion.parts, size: completion.size, of: upload, mesh)
+        var isMade = false
+        if isWhole { isMade = try await make(object, completion, mesh, settled: settled) }
+        // Else another write came behind the version that the condition was judged by: now, or behind the object.
+        if !isMade { isMade = try await wasMade(object, upload, mesh, settled: settled) }
+        if isMade {
+            try await forget(upload, completion, mesh)
+            return .made(object)
+        }
+        return try await decideNot(completion, upload, mesh) ? .opened(isWhole: isWhole) : .overtaken
+    }
+
     private static let completionsMax = 8
 
-    /// Whether the parts are those that the manifest names.
-    private func hasParts(_ manifest: Manifest, _ mesh: MeshSide) async throws -> Bool {
+    /// Whether the parts are those that are named.
+    private func hasParts(
+        _ named: [PartName],
+        size: UInt64,
+        of upload: Upload,
+        _ mesh: MeshSide
+    ) async throws -> Bool {
         var ops: [UInt16: OpID] = [:]
         var after: UInt16 = 0
         while true {
-            let page = try await parts(of: manifest.upload, after: after, limit: 1000, mesh)
+            let page = try await parts(of: upload, after: after, limit: 1000, mesh)
             for part in page { ops[part.number] = part.op }
             guard page.count == 1000, let last = page.last else { break }
             after = last.number
         }
-        return manifest.parts.allSatisfy { ops[$0.number] == $0.op }
-            && manifest.parts.reduce(UInt64(0)) { $0 &+ $1.size } == manifest.size
+        return named.allSatisfy { ops[$0.number] == $0.op } && named.reduce(UInt64(0)) { $0 &+ $1.size } == size
     }
 
     /// The object that the completion would make now. Nil, with the version that says so: the condition is false.
@@ -177,10 +220,15 @@ extension Coordinator {
         }
     }
 
-    /// Opens the upload again: the object was not made, and never will be by this completion.
-    private func decideNot(_ completion: UploadRow.Completion, _ upload: Upload, _ mesh: MeshSide) async throws {
+    /// Opens the upload again: the object was not made, and never will be by this completion. False: the upload is gone, or
+    /// has another completion by now.
+    private func decideNot(
+        _ completion: UploadRow.Completion,
+        _ upload: Upload,
+        _ mesh: MeshSide
+    ) async throws -> Bool {
         let template = record(.object, upload.bucket.within(.upload), Self.key(of: upload))
-        _ = try await change(Self.address(of: upload), .current, mesh) { sight in
+        let changed = try await change(Self.address(of: upload), .current, mesh) { sight in
             guard let found = sight.found, let known = UploadRow(found.record), known.completion?.op == completion.op
             else { return .keep }
             var record = template
@@ -188,6 +236,8 @@ extension Coordinator {
             record.attributes = UploadRow(attributes: known.attributes).encoded
             return .write(Row(record: record, body: .empty))
         }
+        if case .done = changed { return true }
+        return false
     }
 
     /// The object that a completion makes.
@@ -259,9 +309,13 @@ extension Coordinator {
             }
         }
         switch CompletionEvidence.verdict(answers, of: object.record.op, task.holders) {
-        case .made: return true
+        case .made:
+            // By one holder, maybe: as above. Where newer rows made it void nothing is placed.
+            try await place(object, mesh, settled: settled)
+            return true
         case .notMade: return false
-        case .unknown: throw CoordinatorError.contended(.unknown)
+        case .unknown:
+            throw CoordinatorError.quorumLost(answered: answers.count, of: everyone.count, effect: .unknown)
         }
     }
 

@@ -194,6 +194,110 @@ import Testing
         await scene.mesh.close()
     }
 
+    // MARK: Aborts
+
+    @Test("an upload whose object was made is gone by an abort, and the object stays")
+    func abortBehindObject() async throws {
+        let scene = try await Scene(.off)
+        scene.silence(0, after: 4)
+        _ = try? await scene.complete(0, .none)
+        scene.heal()
+        #expect(try await scene.isOpen())
+        let outcome = try await scene.mesh.coordinators[1].abort(scene.upload)
+        if case .noSuchUpload = outcome {} else { Issue.record("\(outcome)") }
+        #expect(try await !scene.isOpen())
+        #expect(try await scene.versions() == [Self.whole])
+        await scene.mesh.close()
+    }
+
+    @Test("an abort ends a completion that somebody began, if its object can be made or not", arguments: [true, false])
+    func abortBehindDecision(isPossible: Bool) async throws {
+        let scene = try await Scene(.off)
+        scene.silence(0, after: 2)
+        await #expect(throws: CoordinatorError.self) { _ = try await scene.complete(0, .absent) }
+        scene.heal()
+        #expect(try await scene.isOpen())
+        if !isPossible { try await scene.put(1, "new") }
+        let outcome = try await scene.mesh.coordinators[1].abort(scene.upload)
+        switch outcome {
+        case .noSuchUpload: #expect(isPossible)
+        case .done: #expect(!isPossible)
+        default: Issue.record("\(outcome)")
+        }
+        #expect(try await !scene.isOpen())
+        #expect(try await scene.versions() == [isPossible ? Self.whole : 3])
+        await scene.mesh.close()
+    }
+
+    @Test("a bucket whose last upload hangs in its completion can be deleted, and not while that makes an object")
+    func deletedBucket() async throws {
+        let scene = try await Scene(.off)
+        scene.silence(0, after: 2)
+        await #expect(throws: CoordinatorError.self) { _ = try await scene.complete(0, .none) }
+        scene.heal()
+        let node = scene.mesh.coordinators[1]
+        let first = try await node.commit(.deleteBucket(scene.bucket.id))
+        if case .bucketNotEmpty = first {} else { Issue.record("\(first)") }
+        #expect(try await scene.versions() == [Self.whole])
+        _ = try await node.commit(.delete(scene.bucket.id, Scene.key, .none))
+        let second = try await node.commit(.deleteBucket(scene.bucket.id))
+        if case .done = second {} else { Issue.record("\(second)") }
+        await scene.mesh.close()
+    }
+
+    @Test("an object that one holder has, and whose parts changed since, is not said to be there", arguments: 0...6)
+    func lonelyObject(lost: Int) async throws {
+        let scene = try await Scene(.off)
+        // Accepted by all, and committed by the first node alone.
+        scene.silence(0, after: 2, onlyCommits: true)
+        await #expect(throws: CoordinatorError.self) { _ = try await scene.complete(0, .absent) }
+        scene.heal()
+        // A part that was on its way arrives at the others.
+        let node = scene.mesh.coordinators[1]
+        let sink = try node.makeBody(scene.bucket.id, Scene.key, isPart: true)
+        try await sink.append(ByteBuffer(repeating: 9, count: Scene.piece), observe: nil)
+        guard case .staged(let op) = try await sink.finish() else { preconditionFailure("three holders") }
+        let identity = UploadKey.upload(Scene.key, initiatedMillis: 1, scene.upload.id)
+        let record = Record(
+            bucket: scene.bucket.id.within(.part),
+            key: UploadKey.part(identity, 1),
+            stamp: Stamp(t: UInt64(1) << 60, w: 1, q: 0),
+            kind: .object,
+            isNull: true,
+            size: UInt64(Scene.piece),
+            etag: ETag(high: 9, low: 1),
+            body: .empty,
+            attributes: [],
+            tags: [],
+            modifiedMillis: 1,
+            op: op
+        )
+        let late = Row(record: record, body: .staged)
+        for holder in scene.mesh.holders[1...] {
+            let reply = await withCheckedContinuation { waiting in
+                let call = ReplicaCall(epoch: scene.mesh.layout.epoch, .commit(late))
+                holder.answer(call) { waiting.resume(returning: $0) }
+            }
+            if case .stored(.complete) = reply {} else { Issue.record("a late part: \(reply)") }
+        }
+        // The first node is not heard at first.
+        let (first, second) = (scene.mesh.nodes[0], scene.mesh.nodes[1])
+        let left = Mutex(lost)
+        scene.mesh.network.losses.withLock { losses in
+            losses = { from, to, _ in
+                guard from == second, to == first else { return false }
+                return left.withLock { left in
+                    left -= 1
+                    return left >= 0
+                }
+            }
+        }
+        await #expect(throws: CoordinatorError.self) { _ = try await scene.complete(1, .absent) }
+        scene.heal()
+        #expect(try await scene.isOpen())
+        await scene.mesh.close()
+    }
+
     // MARK: The verdict
 
     private static let nodes = (1...3).map { NodeID(high: $0, low: 0) }
